@@ -32,6 +32,8 @@ export interface TrafficSettings {
   /** nodePortAddresses: `all` where the list is empty. */
   readonly nodePortAddresses: 'all' | 'primary' | readonly Cidr[]
   readonly detectLocal: DetectLocal
+  /** conntrack.tcpBeLiberal: the kernel accepts out-of-window packets, so dropping what it calls INVALID is not needed. */
+  readonly tcpBeLiberal: boolean
 }
 
 /** What tells a local pod's packet in one family: its source, the interface it came in by (`+` at the end: any with this prefix), or nothing. */

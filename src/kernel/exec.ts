@@ -1,0 +1,108 @@
+// The only file that starts a process. Takes argv and standard input, gives the output or a CommandError.
+// Invariant: a failure of any kind (no such binary, signal, time-out, exit status) is the same error type with the tool's own words.
+import { execa } from 'execa'
+
+export interface CommandResult {
+  readonly stdout: string
+  readonly stderr: string
+  readonly milliseconds: number
+}
+
+/** Runs `argv` with `input` as standard input (empty where undefined). Throws CommandError. */
+export type Exec = (command: { readonly argv: readonly string[]; readonly input?: string }) => Promise<CommandResult>
+
+export type CommandFailure = 'not found' | 'not permitted' | 'busy' | 'timed out' | 'failed'
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  readonly argv: readonly string[]
+  readonly failure: CommandFailure
+  readonly stderr: string
+
+  constructor(options: { argv: readonly string[]; failure: CommandFailure; stderr: string; reason: string; cause?: unknown }) {
+    super(`${options.argv.join(' ')}: ${options.reason}`, { cause: options.cause })
+    this.argv = options.argv
+    this.failure = options.failure
+    this.stderr = options.stderr
+  }
+}
+
+/**
+ * @param options.prefix argv that goes before every command: `ip netns exec node1` to act in another network namespace.
+ * @param options.timeoutMs when a command is killed; generous by default, since 170,000 rules take a slow machine minutes.
+ */
+export function createExec(options: { readonly prefix?: readonly string[]; readonly timeoutMs?: number } = {}): Exec {
+  const { prefix = [], timeoutMs = 300_000 } = options
+  return async ({ argv, input }) => {
+    const [file, ...args] = [...prefix, ...argv]
+    if (file === undefined) throw new TypeError('exec: empty command')
+    const result = await execa(file, args, {
+      input: input ?? '',
+      reject: false,
+      stripFinalNewline: false,
+      maxBuffer: 1024 ** 3,
+      timeout: timeoutMs,
+      env: { LC_ALL: 'C' },
+    })
+    if (!result.failed) return { stdout: result.stdout, stderr: result.stderr, milliseconds: result.durationMs }
+    throw toError(argv, result)
+  }
+}
+
+interface FailedResult {
+  readonly code?: string | undefined
+  readonly exitCode?: number | undefined
+  readonly signal?: string | undefined
+  readonly timedOut: boolean
+  readonly stderr?: unknown
+  readonly originalMessage?: string | undefined
+  readonly durationMs: number
+}
+
+function toError(argv: readonly string[], result: FailedResult): CommandError {
+  const stderr = typeof result.stderr === 'string' ? result.stderr.trim() : ''
+  const failure = classify(result, stderr)
+  return new CommandError({
+    argv,
+    failure,
+    stderr,
+    reason: reasonOf({ failure, stderr, result, tool: argv[0] ?? '' }),
+    cause: result,
+  })
+}
+
+/** iptables exits 4 for a lock that it did not get and says so; a missing binary has no exit status at all. */
+function classify(result: FailedResult, stderr: string): CommandFailure {
+  if (result.code === 'ENOENT') return 'not found'
+  if (result.timedOut) return 'timed out'
+  if (result.code === 'EACCES' || /Permission denied|Operation not permitted|must be root/i.test(stderr)) return 'not permitted'
+  if (/holding the xtables lock|Resource temporarily unavailable/i.test(stderr)) return 'busy'
+  return 'failed'
+}
+
+function reasonOf(failed: { failure: CommandFailure; stderr: string; result: FailedResult; tool: string }): string {
+  const { failure, stderr, result, tool } = failed
+  switch (failure) {
+    case 'not found':
+      return `no such program; install the package that has ${tool} (Debian: apt-get install iptables) or put it on the PATH`
+    case 'timed out':
+      return `killed after ${Math.round(result.durationMs / 1000)} s without an end`
+    case 'not permitted':
+      return `not permitted (${firstLines(stderr)}); run as root or with CAP_NET_ADMIN (and CAP_NET_RAW for the legacy backend)`
+    case 'busy':
+      return `another program holds the xtables lock (${firstLines(stderr)})`
+    case 'failed':
+      return (
+        firstLines(stderr) ||
+        result.originalMessage ||
+        (result.signal ? `ended by ${result.signal}` : `exit status ${result.exitCode}`)
+      )
+  }
+}
+
+/** A tool's complaint without its many repetitions. */
+function firstLines(stderr: string): string {
+  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const shown = lines.slice(0, 3).join('; ')
+  return lines.length > 3 ? `${shown} (${lines.length - 3} more lines)` : shown
+}

@@ -1,0 +1,85 @@
+// The text formats of iptables: what iptables-save prints, what iptables-restore complains about.
+import type { IpFamily } from '../model/address.ts'
+import type { Query } from './plan.ts'
+
+export type Backend = 'nft' | 'legacy'
+export type Table = 'nat' | 'filter'
+export const tables: readonly Table[] = ['nat', 'filter']
+
+/** The programs of one family and backend, by the names under which this host has them. */
+export interface IptablesTools {
+  readonly backend: Backend
+  readonly tool: string
+  readonly save: string
+  readonly restore: string
+}
+
+/** Debian and others install `iptables-nft-save` and `iptables-legacy-save` beside the plain names. */
+export function toolsOf(family: IpFamily, backend: Backend): IptablesTools {
+  const tool = family === 'IPv4' ? 'iptables' : 'ip6tables'
+  return { backend, tool: `${tool}-${backend}`, save: `${tool}-${backend}-save`, restore: `${tool}-${backend}-restore` }
+}
+
+export function saveQuery(tools: IptablesTools, table: Table): Query {
+  return { argv: [tools.save, '-t', table] }
+}
+
+/** One chain; much cheaper than the whole table on the nft backend. Fails where the chain does not exist. */
+export function chainQuery(tools: IptablesTools, table: Table, chain: string): Query {
+  return { argv: [tools.tool, '-t', table, '-S', chain] }
+}
+
+/**
+ * --noflush: what is not named stays. --wait: the legacy backend's lock is shared with kubelet and network plugins.
+ */
+export function restoreArgv(tools: IptablesTools): readonly string[] {
+  return tools.backend === 'legacy' ? [tools.restore, '--noflush', '--wait', '10'] : [tools.restore, '--noflush']
+}
+
+export interface SavedChain {
+  readonly name: string
+  /** Rules without their `-A CHAIN `, in order. */
+  readonly rules: readonly string[]
+}
+
+/**
+ * Chains as iptables-save (a table) or `iptables -S CHAIN` (a chain) printed them. Chain names and rules are copies: a slice would keep the whole output alive.
+ */
+export function parseSave(output: string): readonly SavedChain[] {
+  const chains = new Map<string, { name: string; rules: string[] }>()
+  const declare = (name: string | undefined): void => {
+    if (name !== undefined) chains.set(name, { name: detached(name), rules: [] })
+  }
+  for (const line of output.split('\n')) {
+    if (line.startsWith(':')) declare(line.slice(1).split(' ')[0])
+    else if (line.startsWith('-N ') || line.startsWith('-P ')) declare(line.slice(3).split(' ')[0])
+    else if (line.startsWith('-A ')) {
+      const end = line.indexOf(' ', 3)
+      const name = end === -1 ? line.slice(3) : line.slice(3, end)
+      chains.get(name)?.rules.push(end === -1 ? '' : line.slice(end + 1))
+    }
+  }
+  return [...chains.values()]
+}
+
+/** The chain that a rule jumps or goes to; undefined for none or a built-in target (which the caller tells apart by name). */
+export function targetOf(rule: string): string | undefined {
+  return / -[jg] (\S+)/.exec(` ${rule}`)?.[1]
+}
+
+/** A copy that does not hold on to the string it was cut from. */
+export function detached(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}
+
+/** What iptables-restore said went wrong: the input line (from 1) where it names one, or the whole block. */
+export type RestoreComplaint = { readonly line: number } | 'no line named'
+
+/**
+ * The three forms of a failure: `Error occurred at line: N` (syntax), `line N: RULE_APPEND failed` (nft, kernel),
+ * `line N failed` (legacy; always the COMMIT line, so the culprit is elsewhere in the block).
+ */
+export function parseComplaint(stderr: string): RestoreComplaint {
+  const line = /Error occurred at line: (\d+)/.exec(stderr)?.[1] ?? /line (\d+)(?::| failed)/.exec(stderr)?.[1]
+  return line === undefined ? 'no line named' : { line: Number(line) }
+}

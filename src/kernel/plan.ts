@@ -1,0 +1,69 @@
+// A change of the kernel as a value: what `plan` prints, what `run` executes and what tests compare is the same thing.
+// Takes nothing, decides nothing; modes make Plans, `sync/apply.ts` runs them.
+import type { ServiceKey } from '../model/objects.ts'
+
+/** Lines that one Service is the reason for; owner undefined: the fixed part that belongs to no Service. */
+export interface Chunk {
+  readonly owner: ServiceKey | undefined
+  readonly lines: readonly string[]
+}
+
+/** One run of one tool. */
+export interface Step {
+  /** For people: `add filter rules, rewrite 3 nat chains`. */
+  readonly why: string
+  readonly argv: readonly string[]
+  /** Standard input, in order. May be iterated more than once; large inputs are rendered while they are iterated. */
+  readonly input: Iterable<Chunk>
+}
+
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** Chains (or sets, or virtual servers) that the plan creates or rewrites, and that it deletes. */
+  readonly written: number
+  readonly removed: number
+  /** What the plan leaves alone although it is stale, and why: to be said once. */
+  readonly kept: readonly string[]
+}
+
+export const emptyPlan: Plan = { steps: [], written: 0, removed: 0, kept: [] }
+
+/** Something to read from the kernel: the command, of which standard output counts. */
+export interface Query {
+  readonly argv: readonly string[]
+}
+
+/** The step's standard input as one text, each line ended. */
+export function inputText(step: Step): string {
+  const parts: string[] = []
+  for (const chunk of step.input) for (const line of chunk.lines) parts.push(line, '\n')
+  return parts.join('')
+}
+
+/** How many lines of standard input the plan feeds to tools. */
+export function lineCount(plan: Plan): number {
+  let count = 0
+  for (const step of plan.steps) for (const chunk of step.input) count += chunk.lines.length
+  return count
+}
+
+/** The chunk that holds line `number` (from 1) of the step's input, and that line. */
+export function lineAt(
+  step: Step,
+  number: number,
+): { readonly owner: ServiceKey | undefined; readonly line: string } | undefined {
+  let before = 0
+  for (const { owner, lines } of step.input) {
+    const line = lines[number - 1 - before]
+    if (line !== undefined) return { owner, line }
+    before += lines.length
+  }
+  return undefined
+}
+
+/** Everyone who has a line in the plan. */
+export function owners(plan: Plan): ReadonlySet<ServiceKey> {
+  const found = new Set<ServiceKey>()
+  for (const step of plan.steps) for (const { owner } of step.input) if (owner !== undefined) found.add(owner)
+  return found
+}

@@ -1,0 +1,99 @@
+// What the kernel holds otherwise than we want, in words; and which of it is only the tool's own wording.
+import type { Table } from '../../kernel/iptables.ts'
+import type { Aliases, Drift, Extent } from '../mode.ts'
+import { baseDifference, type Difference, difference } from './diff.ts'
+import { aliasKey } from './parse.ts'
+import { type Desired, digestOf, type Observed, observedTable } from './state.ts'
+
+export function driftOf(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
+  const change = { desired, observed, touched: 'everything', sweep: true } as const
+  const found: Difference =
+    extent === 'everything' ? difference(change) : { ...baseDifference(change), leaves: new Map(), deletions: [], kept: [] }
+  return [
+    ...found.createShared.map(
+      ({ table, name }): Drift => ({ what: chainName(table, name), kind: 'missing', service: undefined }),
+    ),
+    ...found.shared.map(
+      ({ table, chain, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: undefined }),
+    ),
+    ...found.fixed.map(({ table, name }): Drift => leafDrift(observed, table, name, undefined)),
+    ...found.dispatch.flatMap(change => dispatchDrift(change)),
+    ...[...found.leaves].flatMap(([service, chains]) => [...chains].map(chain => leafDrift(observed, 'nat', chain, service))),
+    ...found.deletions.map(
+      ({ table, chain }): Drift => ({ what: chainName(table, chain), kind: 'unexpected', service: undefined }),
+    ),
+  ]
+}
+
+function leafDrift(observed: Observed, table: Table, chain: string, service: Drift['service']): Drift {
+  const exists = observedTable(observed, table).leaves.has(chain)
+  return { what: chainName(table, chain), kind: exists ? 'changed' : 'missing', service }
+}
+
+function dispatchDrift({ table, chain, create, add, remove, tail, rewrite }: Difference['dispatch'][number]): readonly Drift[] {
+  if (create) return [{ what: chainName(table, chain), kind: 'missing', service: undefined }]
+  const rules = [
+    ...add.map(({ owner, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: owner })),
+    ...remove.map(({ rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'unexpected', service: undefined })),
+  ]
+  const order = tail !== undefined || (rewrite !== undefined && rules.length === 0)
+  return order ? [...rules, { what: `${chainName(table, chain)}: last rules`, kind: 'changed', service: undefined }] : rules
+}
+
+function chainName(table: Table, chain: string): string {
+  return `${table} chain ${chain}`
+}
+
+function ruleName(table: Table, chain: string, rule: string): string {
+  return `${chainName(table, chain)}: rule ${rule}`
+}
+
+/**
+ * A leaf chain that reads back differently is aliased as a whole. Rules of other chains are paired by their comment and
+ * target, in order: those that we miss with those that we do not know.
+ */
+export function learnAliases(desired: Desired, observed: Observed): Aliases {
+  const aliases = new Map<string, string>()
+  const alias = (table: Table, chain: string, kernel: string, ours: string): void => {
+    aliases.set(aliasKey(table, chain, kernel), ours)
+  }
+  const leaf = (table: Table, chain: string, ours: string): void => {
+    const kernel = observedTable(observed, table).leaves.get(chain)?.digest
+    if (kernel !== undefined && kernel !== ours) alias(table, chain, kernel, ours)
+  }
+  for (const { table, name, rules } of desired.base.leaves) leaf(table, name, digestOf(rules))
+  for (const { leaves } of desired.services.values()) for (const [chain, digest] of leaves) leaf('nat', chain, digest)
+  for (const [place, ours] of wantedRules(desired)) {
+    const [table, chain] = place
+    const kernel =
+      observedTable(observed, table).dispatch.get(chain)?.rules ?? observedTable(observed, table).shared.get(chain) ?? new Set()
+    const unknown = [...kernel].filter(rule => !ours.has(rule))
+    for (const rule of ours) {
+      if (kernel.has(rule)) continue
+      const index = unknown.findIndex(candidate => likeness(candidate) === likeness(rule))
+      const [same] = index === -1 ? [] : unknown.splice(index, 1)
+      if (same !== undefined) alias(table, chain, same, rule)
+    }
+  }
+  return aliases
+}
+
+/** All rules that we want in chains that are compared rule by rule. */
+function wantedRules(desired: Desired): readonly (readonly [readonly [Table, string], ReadonlySet<string>])[] {
+  const places = new Map<string, readonly [readonly [Table, string], Set<string>]>()
+  const add = (table: Table, chain: string, rule: string): void => {
+    const place = places.get(`${table} ${chain}`) ?? ([[table, chain], new Set<string>()] as const)
+    place[1].add(rule)
+    places.set(`${table} ${chain}`, place)
+  }
+  for (const { table, name, rules } of desired.base.dispatch) for (const rule of rules) add(table, name, rule)
+  for (const { table, chain, rule } of desired.base.shared) add(table, chain, rule)
+  for (const { dispatch } of desired.services.values()) for (const { table, chain, rule } of dispatch) add(table, chain, rule)
+  return [...places.values()]
+}
+
+function likeness(rule: string): string {
+  const comment = /--comment (".*?"|\S+)/.exec(rule)?.[1] ?? ''
+  const target = / -j (\S+)/.exec(` ${rule}`)?.[1] ?? ''
+  return `${comment} ${target}`
+}

@@ -1,0 +1,198 @@
+// Difference → the text for iptables-restore, in the order in which no packet ever finds a hole, and in the blocks that the tools
+// take fastest. The numbers are measured (docs/architecture.md).
+//
+// Order of a pass: filter additions, nat, filter removals. The other way round a packet to a Service that just lost its
+// last endpoint would slip out un-NATed. Inside nat: leaves first, dispatch last, deletion of chains at the very end.
+import { type IptablesTools, restoreArgv, type Table } from '../../kernel/iptables.ts'
+import type { Chunk, Plan, Step } from '../../kernel/plan.ts'
+import type { ServiceKey } from '../../model/objects.ts'
+import type { Difference, DispatchDifference, OwnedRule } from './diff.ts'
+import type { Desired, Observed } from './state.ts'
+
+export interface FeedInput {
+  readonly difference: Difference
+  readonly desired: Desired
+  readonly observed: Observed
+  readonly tools: IptablesTools
+}
+
+export function feed(input: FeedInput): Plan {
+  const { difference, tools } = input
+  const blocks = (): Chunk[][] => [...filterAdditions(difference), ...natBlocks(input), ...filterRemovals(difference)]
+  const isEmpty = isNothing(difference)
+  const step: Step = {
+    why: why(difference),
+    argv: restoreArgv(tools),
+    input: { [Symbol.iterator]: () => blocks().flat().values() },
+  }
+  const written =
+    difference.fixed.length +
+    [...difference.leaves.values()].reduce((sum, chains) => sum + chains.size, 0) +
+    difference.dispatch.length
+  return { steps: isEmpty ? [] : [step], written, removed: difference.deletions.length, kept: difference.kept }
+}
+
+function isNothing({ fixed, leaves, dispatch, createShared, shared, deletions }: Difference): boolean {
+  return fixed.length + leaves.size + dispatch.length + createShared.length + shared.length + deletions.length === 0
+}
+
+function why({ fixed, leaves, dispatch, shared, deletions }: Difference): string {
+  const chains = [...leaves.values()].reduce((sum, set) => sum + set.size, fixed.length)
+  const added = dispatch.reduce((sum, { add }) => sum + add.length, 0)
+  const removed = dispatch.reduce((sum, { remove }) => sum + remove.length, 0)
+  return (
+    `write ${chains} chains of ${leaves.size} Services, add ${added} and remove ${removed} dispatch rules, ` +
+    `add ${shared.length} rules to shared chains, delete ${deletions.length} chains`
+  )
+}
+
+// --- filter ---
+
+function filterAdditions(difference: Difference): Chunk[][] {
+  return block('filter', [
+    ...declare(difference.createShared.filter(({ table }) => table === 'filter').map(({ name }) => name)),
+    ...difference.fixed.filter(({ table }) => table === 'filter').map(chain => chainChunk(undefined, chain.name, chain.rules)),
+    ...ofTable(difference.dispatch, 'filter').flatMap(change => [
+      ...(change.create ? declare([change.chain]) : []),
+      ...change.add.map(({ owner, rule }) => ({ owner, lines: [`-A ${change.chain} ${rule}`] })),
+    ]),
+    ...sharedRules(difference, 'filter'),
+  ])
+}
+
+function filterRemovals(difference: Difference): Chunk[][] {
+  return block('filter', [
+    ...ofTable(difference.dispatch, 'filter').flatMap(change =>
+      change.rewrite === undefined ? removals(change) : rewritten(change.chain, change.rewrite),
+    ),
+    ...deletionsOf(difference, 'filter'),
+  ])
+}
+
+// --- nat ---
+
+function natBlocks(input: FeedInput): Chunk[][] {
+  const { difference, tools } = input
+  const fixed = difference.fixed
+    .filter(({ table }) => table === 'nat')
+    .map(chain => chainChunk(undefined, chain.name, chain.rules))
+  const groups = groupBySize(difference.leaves, blockSize(input))
+  const leafBlocks = groups.map(group => leafChunks(group, input.desired))
+  const dispatch = ofTable(difference.dispatch, 'nat').flatMap(dispatchChunks)
+  const shared = sharedRules(difference, 'nat')
+  const deletions = deletionsOf(difference, 'nat')
+  const declared = declare(
+    ofTable(difference.dispatch, 'nat')
+      .filter(({ create }) => create)
+      .map(({ chain }) => chain),
+  )
+  if (tools.backend === 'legacy')
+    return block('nat', [...declared, ...fixed, ...leafBlocks.flat(), ...dispatch, ...shared, ...deletions])
+  const additions =
+    leafBlocks.length <= 1
+      ? block('nat', [...declared, ...fixed, ...leafBlocks.flat(), ...dispatch, ...shared])
+      : [[...declared, ...fixed], ...leafBlocks, [...dispatch, ...shared]].flatMap(chunks => block('nat', chunks))
+  // In a block of its own: a foreign rule that came to jump to such a chain fails the deletion, and only that.
+  return [...additions, ...block('nat', deletions)]
+}
+
+/**
+ * nf_tables: a block costs the tool the square of its chains, and, once KUBE-SERVICES is hooked, the kernel a check of all that
+ * can be reached. So blocks are small while little is reachable, and large when much is. Legacy moves the whole table to and fro for
+ * every block: always one.
+ */
+function blockSize({ tools, observed }: FeedInput): number {
+  if (tools.backend === 'legacy') return Number.POSITIVE_INFINITY
+  const hooked = [...(observed.nat.shared.get('PREROUTING') ?? [])].some(rule => rule.endsWith('-j KUBE-SERVICES'))
+  return hooked && observed.nat.leaves.size > 2000 ? 2000 : 100
+}
+
+/** Whole Services, up to `size` chains a group; what is few altogether is one group, so that it is programmed in one stroke. */
+function groupBySize(leaves: Difference['leaves'], size: number): ReadonlyMap<ServiceKey, ReadonlySet<string>>[] {
+  const total = [...leaves.values()].reduce((sum, chains) => sum + chains.size, 0)
+  const limit = total <= 2 * size ? Number.POSITIVE_INFINITY : size
+  const groups: Map<ServiceKey, ReadonlySet<string>>[] = []
+  let group = new Map<ServiceKey, ReadonlySet<string>>()
+  let count = 0
+  for (const [owner, chains] of leaves) {
+    if (count > 0 && count + chains.size > limit) {
+      groups.push(group)
+      group = new Map()
+      count = 0
+    }
+    group.set(owner, chains)
+    count += chains.size
+  }
+  if (group.size > 0) groups.push(group)
+  return groups
+}
+
+/** All declarations before all rules: a rule may jump to a chain that is declared in the same block. Declaring empties the chain. */
+function leafChunks(group: ReadonlyMap<ServiceKey, ReadonlySet<string>>, desired: Desired): Chunk[] {
+  const declarations: Chunk[] = []
+  const rules: Chunk[] = []
+  for (const [owner, chains] of group) {
+    const texts =
+      desired.services
+        .get(owner)
+        ?.text?.()
+        .filter(({ name }) => chains.has(name)) ?? []
+    declarations.push({ owner, lines: texts.map(({ name }) => `:${name} - [0:0]`) })
+    rules.push({ owner, lines: texts.flatMap(({ name, rules }) => rules.map(rule => `-A ${name} ${rule}`)) })
+  }
+  return [...declarations, ...rules]
+}
+
+function dispatchChunks(change: DispatchDifference): Chunk[] {
+  if (change.rewrite !== undefined) return rewritten(change.chain, change.rewrite)
+  const { chain, add, tail } = change
+  // At the top: the last rule must stay last.
+  const additions = add.map(({ owner, rule }) => ({ owner, lines: [`-I ${chain} ${rule}`] }))
+  const tailLines = [
+    ...(tail?.before ?? []).map(rule => `-D ${chain} ${rule}`),
+    ...(tail?.after ?? []).map(rule => `-A ${chain} ${rule}`),
+  ]
+  return [...additions, ...removals(change), ...(tailLines.length > 0 ? [{ owner: undefined, lines: tailLines }] : [])]
+}
+
+// --- common ---
+
+function rewritten(chain: string, rules: readonly OwnedRule[]): Chunk[] {
+  return [...declare([chain]), ...rules.map(({ owner, rule }) => ({ owner, lines: [`-A ${chain} ${rule}`] }))]
+}
+
+function removals({ chain, remove }: DispatchDifference): Chunk[] {
+  return remove.map(({ owner, rule }) => ({ owner, lines: [`-D ${chain} ${rule}`] }))
+}
+
+/** Inserted at the top, so the last of the list first. */
+function sharedRules({ shared }: Difference, table: Table): Chunk[] {
+  const lines = shared.filter(rule => rule.table === table).map(({ chain, rule }) => `-I ${chain} ${rule}`)
+  return lines.length === 0 ? [] : [{ owner: undefined, lines: lines.reverse() }]
+}
+
+function chainChunk(owner: ServiceKey | undefined, name: string, rules: readonly string[]): Chunk {
+  return { owner, lines: [`:${name} - [0:0]`, ...rules.map(rule => `-A ${name} ${rule}`)] }
+}
+
+function declare(chains: readonly string[]): Chunk[] {
+  return chains.length === 0 ? [] : [{ owner: undefined, lines: chains.map(name => `:${name} - [0:0]`) }]
+}
+
+function deletionsOf({ deletions }: Difference, table: Table): Chunk[] {
+  const ours = deletions.filter(deletion => deletion.table === table)
+  // All are emptied before the first is deleted: a chain that another one still jumps to cannot go.
+  return [
+    ...ours.map(({ owner, chain }) => ({ owner, lines: [`:${chain} - [0:0]`] })),
+    ...ours.map(({ owner, chain }) => ({ owner, lines: [`-X ${chain}`] })),
+  ]
+}
+
+function ofTable(changes: readonly DispatchDifference[], table: Table): readonly DispatchDifference[] {
+  return changes.filter(change => change.table === table)
+}
+
+function block(table: Table, chunks: readonly Chunk[]): Chunk[][] {
+  if (chunks.every(({ lines }) => lines.length === 0)) return []
+  return [[{ owner: undefined, lines: [`*${table}`] }, ...chunks, { owner: undefined, lines: ['COMMIT'] }]]
+}

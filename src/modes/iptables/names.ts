@@ -1,0 +1,75 @@
+// Chain names as kube-proxy makes them: operators, tutorials and kube-proxy itself know them by heart.
+import { hash } from 'node:crypto'
+import type { Table } from '../../kernel/iptables.ts'
+import type { Endpoint } from '../../model/endpoint.ts'
+import type { ServicePort } from '../../model/service-port.ts'
+
+/** Endpoints of policy Cluster. */
+export function clusterPolicyChain(servicePort: ServicePort): string {
+  return `KUBE-SVC-${servicePortHash(servicePort)}`
+}
+/** Endpoints of policy Local. */
+export function localPolicyChain(servicePort: ServicePort): string {
+  return `KUBE-SVL-${servicePortHash(servicePort)}`
+}
+/** What comes to external addresses and node ports. */
+export function externalChain(servicePort: ServicePort): string {
+  return `KUBE-EXT-${servicePortHash(servicePort)}`
+}
+/** What comes to load balancer addresses with source ranges. */
+export function firewallChain(servicePort: ServicePort): string {
+  return `KUBE-FW-${servicePortHash(servicePort)}`
+}
+/** One endpoint of one service port. */
+export function endpointChain(servicePort: ServicePort, endpoint: Endpoint): string {
+  return `KUBE-SEP-${chainHash(servicePort.name + servicePort.protocol.toLowerCase() + endpoint.hostPort)}`
+}
+
+/** What the names of a service port's own chains end with. */
+export function servicePortHash(servicePort: ServicePort): string {
+  return chainHash(servicePort.name + servicePort.protocol.toLowerCase())
+}
+
+const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+/** The first 16 characters of the base32 form of the SHA-256 sum: 80 bits, ten bytes. */
+function chainHash(text: string): string {
+  const digest = hash('sha256', text, 'buffer')
+  let name = ''
+  for (const start of [0, 5]) {
+    let bits = 0n
+    for (let index = start; index < start + 5; index++) bits = (bits << 8n) | BigInt(digest[index] ?? 0)
+    for (let shift = 35n; shift >= 0n; shift -= 5n) name += base32Alphabet[Number((bits >> shift) & 31n)]
+  }
+  return name
+}
+
+/**
+ * How we treat a chain:
+ * `leaf`: ours alone, its rules in an order that matters;
+ * `dispatch`: ours alone, a set of rules of many Services, of which only the last may be fixed;
+ * `shared`: others write there too, we only want some rules present (the built-in chains, and KUBE-FIREWALL, kubelet's);
+ * `foreign`: never touched.
+ */
+export type ChainKind = 'leaf' | 'dispatch' | 'shared' | 'foreign'
+
+const dispatchChains: Record<Table, ReadonlySet<string>> = {
+  nat: new Set(['KUBE-SERVICES', 'KUBE-NODEPORTS']),
+  filter: new Set(['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL']),
+}
+/** KUBE-PROXY-CANARY is kube-proxy's own alarm against flushes; we do without, and sweep one that was left behind. */
+const fixedLeaves: Record<Table, ReadonlySet<string>> = {
+  nat: new Set(['KUBE-MARK-MASQ', 'KUBE-POSTROUTING', 'KUBE-PROXY-CANARY']),
+  filter: new Set(['KUBE-FORWARD', 'KUBE-PROXY-CANARY']),
+}
+const sharedChains: Record<Table, ReadonlySet<string>> = {
+  nat: new Set(['PREROUTING', 'OUTPUT', 'POSTROUTING']),
+  filter: new Set(['INPUT', 'FORWARD', 'OUTPUT', 'KUBE-FIREWALL']),
+}
+const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/
+
+export function chainKind(table: Table, name: string): ChainKind {
+  if (dispatchChains[table].has(name)) return 'dispatch'
+  if (fixedLeaves[table].has(name) || (table === 'nat' && serviceChainName.test(name))) return 'leaf'
+  return sharedChains[table].has(name) ? 'shared' : 'foreign'
+}

@@ -1,0 +1,78 @@
+// What iptables-save (or `iptables -S CHAIN`) printed → Observed.
+import { parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
+import type { Aliases } from '../mode.ts'
+import { chainKind } from './names.ts'
+import { type Digest, digestOf, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
+
+export function emptyObserved(): Observed {
+  return { nat: emptyTable(), filter: emptyTable(), services: new Map() }
+}
+
+/** `nat` and `filter`: what was printed of each table, in one piece or several; nothing where it was not read. */
+export function parseTables(output: { readonly nat: string; readonly filter: string }, aliases: Aliases): Observed {
+  return {
+    nat: parseTable('nat', parseSave(output.nat), aliases),
+    filter: parseTable('filter', parseSave(output.filter), aliases),
+    services: new Map(),
+  }
+}
+
+function emptyTable(): ObservedTable {
+  return { leaves: new Map(), dispatch: new Map(), shared: new Map(), foreignReferences: new Map() }
+}
+
+function parseTable(table: Table, chains: readonly SavedChain[], aliases: Aliases): ObservedTable {
+  const parsed = emptyTable()
+  const names = new Map(chains.map(({ name }) => [name, name]))
+  for (const { name, rules } of chains) {
+    const kind = chainKind(table, name)
+    const inOurWords = (): readonly string[] => rules.map(rule => aliases.get(aliasKey(table, name, rule)) ?? rule)
+    if (kind === 'leaf') {
+      const digest = digestOf(rules)
+      const ours = (aliases.get(aliasKey(table, name, digest)) ?? digest) as Digest
+      parsed.leaves.set(name, { digest: ours, jumps: name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rules, names) })
+    } else if (kind === 'dispatch') {
+      parsed.dispatch.set(name, parseDispatch(inOurWords()))
+    } else {
+      if (kind === 'shared') parsed.shared.set(name, new Set(inOurWords()))
+      for (const rule of rules) noteForeignReference({ table, chain: name, rule, parsed })
+    }
+  }
+  return parsed
+}
+
+/** The key of an alias: a rule of a dispatch or shared chain, or the digest of a leaf chain, as the kernel has it. */
+export function aliasKey(table: Table, chain: string, text: string): string {
+  return `${table} ${chain} ${text}`
+}
+
+function parseDispatch(rules: readonly string[]): ObservedDispatch {
+  const tailStart = rules.findLastIndex(rule => !isTail(rule)) + 1
+  const set = new Set(rules)
+  return {
+    rules: set,
+    tail: rules.slice(tailStart),
+    irregular: set.size !== rules.length || rules.slice(0, tailStart).some(isTail),
+  }
+}
+
+/** The jumps to the node ports, which must come last. */
+function isTail(rule: string): boolean {
+  return rule.endsWith('-j KUBE-NODEPORTS')
+}
+
+function jumpsOf(rules: readonly string[], names: ReadonlyMap<string, string>): readonly string[] {
+  const targets = new Set<string>()
+  for (const rule of rules) {
+    const target = names.get(targetOf(rule) ?? '')
+    if (target !== undefined && target !== 'KUBE-MARK-MASQ') targets.add(target)
+  }
+  return [...targets]
+}
+
+/** Jumps from shared chains to our dispatch chains are the ordinary case; to a Service's own chain they are somebody else's. */
+function noteForeignReference(reference: { table: Table; chain: string; rule: string; parsed: ObservedTable }): void {
+  const { table, chain, rule, parsed } = reference
+  const target = targetOf(rule)
+  if (target !== undefined && chainKind(table, target) === 'leaf') parsed.foreignReferences.set(target, chain)
+}

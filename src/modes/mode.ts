@@ -1,0 +1,68 @@
+// The contract of a mode (iptables, ipvs): pure functions between what the cluster wants and what one IP family of the kernel holds.
+// `sync/` owns the values and the order of calls; nothing here runs a tool, reads a clock or remembers anything by itself.
+
+import type { Plan, Query } from '../kernel/plan.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { NodeFacts, TrafficSettings } from '../model/node.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { Decision } from '../model/traffic-policy.ts'
+
+/** Which Services a render or a diff is about. */
+export type Scope = 'everything' | ReadonlySet<ServiceKey>
+
+/** All Decisions of the family, by Service. */
+export type Decisions = ReadonlyMap<ServiceKey, readonly Decision[]>
+
+export interface RenderInput {
+  readonly decisions: Decisions
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+}
+
+/** A difference between what the kernel should hold and what it holds, for people. */
+export interface Drift {
+  /** `nat chain KUBE-SVC-X`, `nat chain KUBE-SERVICES: rule -d 10.96.0.1/32 ...`. */
+  readonly what: string
+  readonly kind: 'missing' | 'changed' | 'unexpected'
+  /** Whose it is; undefined for the fixed part, and for what no known Service has. */
+  readonly service: ServiceKey | undefined
+}
+
+/** All there is to know, or only the few chains that everything else hangs on, which are cheap to read. */
+export type Extent = 'everything' | 'base'
+
+/** What the kernel prints back → what we wrote, where another version of a tool has its own words for it. Opaque outside the mode. */
+export type Aliases = ReadonlyMap<string, string>
+
+export interface Change<Desired, Observed> {
+  readonly observed: Observed
+  readonly desired: Desired
+  readonly touched: Scope
+  /** False leaves alone what belongs to no known Service: something could not be read, and it may be its. */
+  readonly sweep: boolean
+}
+
+/**
+ * `Desired` is what we want, `Observed` what the kernel holds; neither is looked into outside the mode's folder.
+ * `render`, `diff`, `confirm` and `hold` consume the states that they are given: the caller keeps only what comes back, so that a
+ * change costs what it touches and not the size of the cluster.
+ */
+export interface Mode<Desired, Observed> {
+  readonly name: string
+  readonly family: IpFamily
+  queries(extent: Extent): readonly Query[]
+  /** What the kernel says; `outputs` are the standard outputs of `queries(extent)`, in order. */
+  parse(outputs: readonly string[], extent: Extent, aliases: Aliases): Observed
+  /** What we want after `scope` changed. */
+  render(desired: Desired | undefined, scope: Scope, input: RenderInput): Desired
+  /** What to do so that the kernel holds what we want for `touched`. */
+  diff(change: Change<Desired, Observed>): Plan
+  /** What the kernel holds after that plan was applied without an error. */
+  confirm(change: Change<Desired, Observed>): Observed
+  /** From now on we want for this Service what the kernel holds for it: it is quarantined. */
+  hold(desired: Desired, observed: Observed, service: ServiceKey): Desired
+  /** What is not as desired within what was read. */
+  drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[]
+  /** `observed` was read directly after a successful write: whatever differs now is the tool's own wording. */
+  learnAliases(desired: Desired, observed: Observed): Aliases
+}
