@@ -33,13 +33,6 @@ export interface Query {
   readonly argv: readonly string[]
 }
 
-/** The step's standard input as one text, each line ended. */
-export function inputText(step: Step): string {
-  const parts: string[] = []
-  for (const chunk of step.input) for (const line of chunk.lines) parts.push(line, '\n')
-  return parts.join('')
-}
-
 /** How many lines of standard input the plan feeds to tools. */
 export function lineCount(plan: Plan): number {
   let count = 0
@@ -61,9 +54,9 @@ export function lineAt(
   return undefined
 }
 
-/** Everyone who has a line in the plan. */
-export function owners(plan: Plan): ReadonlySet<ServiceKey> {
+/** Everyone who has a line in the step. */
+export function ownersOf(step: Step): ReadonlySet<ServiceKey> {
   const found = new Set<ServiceKey>()
-  for (const step of plan.steps) for (const { owner } of step.input) if (owner !== undefined) found.add(owner)
+  for (const { owner } of step.input) if (owner !== undefined) found.add(owner)
   return found
 }

@@ -1,0 +1,107 @@
+// What this host has: which iptables backend it uses. Three answers each: yes, no, could not tell (named in `notes`).
+import { readFile } from 'node:fs/promises'
+import type { IpFamily } from '../model/address.ts'
+import { CommandError, type Exec } from './exec.ts'
+import { type Backend, type IptablesTools, parseSave, toolsOf } from './iptables.ts'
+
+export interface BackendChoice {
+  readonly backend: Backend
+  /** Why, for the log. */
+  readonly reason: string
+  /** Both backends hold rules: connections go through both, and no one reads only one of them rightly. */
+  readonly ambiguous: boolean
+  readonly notes: readonly string[]
+}
+
+/** What one backend holds in one host. */
+export interface BackendEvidence {
+  /** False where its programs are missing or refuse to work. */
+  readonly usable: boolean
+  /** KUBE-IPTABLES-HINT or KUBE-KUBELET-CANARY: kubelet made these in the backend that the host uses. */
+  readonly kubeletHint: boolean
+  /** Chains that a service proxy made. */
+  readonly proxyChains: number
+  readonly rules: number
+  readonly note: string | undefined
+}
+
+const nothing: BackendEvidence = { usable: true, kubeletHint: false, proxyChains: 0, rules: 0, note: undefined }
+
+/**
+ * Looks at both backends without leaving a trace: `iptables-legacy-save` would make the legacy tables on a host that has none, and
+ * iptables-nft warns about them ever after, so /proc/net/ip_tables_names is read first.
+ */
+export async function probeBackend(options: {
+  readonly family: IpFamily
+  readonly exec: Exec
+  readonly procNet: string
+}): Promise<BackendChoice> {
+  const { family, exec, procNet } = options
+  const names = await readFile(`${procNet}/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
+  const legacyTables = names.split('\n').filter(name => name !== '')
+  const nft = await evidence(toolsOf(family, 'nft'), ['mangle', 'nat', 'filter'], exec)
+  const legacy =
+    legacyTables.length === 0
+      ? await presence(toolsOf(family, 'legacy'), exec)
+      : await evidence(toolsOf(family, 'legacy'), legacyTables, exec)
+  const plain = nft.rules + legacy.rules === 0 ? await plainIptables(family, exec) : undefined
+  return chooseBackend({ nft, legacy, plain })
+}
+
+/** Pure. `plain`: what the command without a suffix says that it is, asked only where nothing else tells. */
+export function chooseBackend(host: {
+  nft: BackendEvidence
+  legacy: BackendEvidence
+  plain: Backend | undefined
+}): BackendChoice {
+  const { nft, legacy, plain } = host
+  const notes = [nft.note, legacy.note].filter(note => note !== undefined)
+  const ambiguous = nft.rules > 0 && legacy.rules > 0
+  const choice = (backend: Backend, reason: string): BackendChoice => ({ backend, reason, ambiguous, notes })
+  if (!nft.usable && legacy.usable) return choice('legacy', 'the nft backend does not work here')
+  if (!legacy.usable && nft.usable) return choice('nft', 'the legacy backend does not work here')
+  if (nft.kubeletHint !== legacy.kubeletHint) return choice(nft.kubeletHint ? 'nft' : 'legacy', "kubelet's hint chain is there")
+  if (nft.proxyChains > 0 !== legacy.proxyChains > 0)
+    return choice(nft.proxyChains > 0 ? 'nft' : 'legacy', "a service proxy's chains are there")
+  if (nft.rules !== legacy.rules) {
+    return choice(nft.rules > legacy.rules ? 'nft' : 'legacy', `most rules are there (nft ${nft.rules}, legacy ${legacy.rules})`)
+  }
+  return choice(plain ?? 'nft', plain === undefined ? 'nothing tells, nft is the usual one' : 'it is what plain iptables is')
+}
+
+async function evidence(tools: IptablesTools, tables: readonly string[], exec: Exec): Promise<BackendEvidence> {
+  let found = nothing
+  for (const table of tables) {
+    const output = await exec({ argv: [tools.save, '-t', table] }).catch((error: unknown) => unusable(error))
+    if ('usable' in output) return output
+    const chains = parseSave(output.stdout)
+    const has = (name: string): boolean => chains.some(chain => chain.name === name)
+    found = {
+      usable: true,
+      kubeletHint: found.kubeletHint || has('KUBE-IPTABLES-HINT') || has('KUBE-KUBELET-CANARY'),
+      proxyChains: found.proxyChains + chains.filter(({ name }) => name === 'KUBE-SERVICES').length,
+      rules: found.rules + chains.reduce((sum, { rules }) => sum + rules.length, 0),
+      note: found.note,
+    }
+  }
+  return found
+}
+
+async function presence(tools: IptablesTools, exec: Exec): Promise<BackendEvidence> {
+  return exec({ argv: [tools.restore, '--version'] }).then(
+    () => nothing,
+    (error: unknown) => unusable(error),
+  )
+}
+
+function unusable(error: unknown): BackendEvidence {
+  if (error instanceof CommandError) return { ...nothing, usable: false, note: error.message }
+  throw error
+}
+
+async function plainIptables(family: IpFamily, exec: Exec): Promise<Backend | undefined> {
+  const tool = family === 'IPv4' ? 'iptables' : 'ip6tables'
+  const version = await exec({ argv: [tool, '--version'] }).catch(() => undefined)
+  if (version === undefined) return undefined
+  return version.stdout.includes('legacy') ? 'legacy' : 'nft'
+}

@@ -1,0 +1,77 @@
+// Two programs that write the same chains undo each other's work without end. So one Switchyard per network namespace, and a
+// living kube-proxy is named.
+
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+
+/**
+ * An abstract Unix socket belongs to the network namespace, just as the rules do: it is the same one for every container on the
+ * host network, and the kernel takes it away with the process. A lock file would need a shared mount and can be stale.
+ */
+const lockName = '\0switchyard/writer'
+
+export interface Claim {
+  release(): Promise<void>
+}
+
+/** Gives the claim, or who holds it: the words that the other process says of itself. */
+export async function claimNode(self: string): Promise<Claim | { readonly heldBy: string }> {
+  const server = createServer(socket => socket.end(self))
+  const failure = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
+    server.once('error', resolve)
+    server.listen({ path: lockName }, () => resolve(undefined))
+  })
+  if (failure === undefined) {
+    server.unref()
+    return { release: () => close(server) }
+  }
+  if (failure.code === 'EADDRINUSE') return { heldBy: await askHolder() }
+  throw failure
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise(resolve => server.close(() => resolve()))
+}
+
+function askHolder(): Promise<string> {
+  return new Promise(resolve => {
+    let answer = ''
+    const socket = connect({ path: lockName, timeout: 1000 })
+    const done = (): void => resolve(answer === '' ? 'another switchyard (it does not say which)' : answer)
+    socket.on('data', chunk => {
+      answer += chunk.toString('utf8')
+    })
+    socket.on('error', done)
+    socket.on('close', done)
+    socket.on('timeout', () => socket.destroy())
+  })
+}
+
+/**
+ * A kube-proxy of this network namespace: a process of that name (where we see the host's processes), or one that answers on
+ * kube-proxy's port. Undefined where there is none.
+ */
+export async function findKubeProxy(options: {
+  readonly proc: string
+  readonly metricsPort: number
+}): Promise<string | undefined> {
+  return (await kubeProxyProcess(options.proc)) ?? (await kubeProxyPort(options.metricsPort))
+}
+
+async function kubeProxyProcess(proc: string): Promise<string | undefined> {
+  const own = await readlink(`${proc}/self/ns/net`).catch(() => undefined)
+  for (const pid of (await readdir(proc)).filter(name => /^\d+$/.test(name))) {
+    const name = await readFile(`${proc}/${pid}/comm`, 'utf8').catch(() => '')
+    if (name.trim() !== 'kube-proxy') continue
+    const namespace = await readlink(`${proc}/${pid}/ns/net`).catch(() => undefined)
+    if (namespace === own) return `kube-proxy (process ${pid})`
+  }
+  return undefined
+}
+
+async function kubeProxyPort(port: number): Promise<string | undefined> {
+  const url = `http://127.0.0.1:${port}/proxyMode`
+  const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
+  const mode = answer?.ok === true ? (await answer.text()).trim() : ''
+  return /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
+}

@@ -1,0 +1,65 @@
+// The one place where a Plan meets the kernel.
+import { CommandError, type Exec } from '../kernel/exec.ts'
+import { parseComplaint } from '../kernel/iptables.ts'
+import { lineAt, type Plan, type Query, type Step } from '../kernel/plan.ts'
+import type { ServiceKey } from '../model/objects.ts'
+
+export interface Applied {
+  /** Lines given to tools. */
+  readonly lines: number
+  readonly written: number
+  readonly removed: number
+  readonly milliseconds: number
+}
+
+/** A step failed; steps and blocks before it stay applied, those after it never ran. */
+export class ApplyError extends Error {
+  override readonly name = 'ApplyError'
+  readonly step: Step
+  readonly failure: CommandError
+  /** Whose line the tool named; undefined where it named none, or one that belongs to no Service. */
+  readonly culprit: ServiceKey | undefined
+
+  constructor(step: Step, failure: CommandError) {
+    const complaint = parseComplaint(failure.stderr)
+    const named = complaint === 'no line named' ? undefined : lineAt(step, complaint.line)
+    const where = named === undefined || named.line === 'COMMIT' ? '' : ` at \`${named.line}\``
+    super(`${failure.message}${where}`, { cause: failure })
+    this.step = step
+    this.failure = failure
+    this.culprit = named?.owner
+  }
+
+  /** Whether what was fed may be at fault, and not the machine: no such program, no permission, a lock. */
+  get blamesInput(): boolean {
+    return this.failure.failure === 'failed'
+  }
+}
+
+/** Runs the steps in order. Throws ApplyError at the first that fails. */
+export async function applyPlan(plan: Plan, exec: Exec): Promise<Applied> {
+  let lines = 0
+  let milliseconds = 0
+  for (const step of plan.steps) {
+    const input = renderInput(step)
+    lines += input.lines
+    try {
+      milliseconds += (await exec({ argv: step.argv, input: input.text })).milliseconds
+    } catch (error) {
+      throw error instanceof CommandError ? new ApplyError(step, error) : error
+    }
+  }
+  return { lines, written: plan.written, removed: plan.removed, milliseconds }
+}
+
+/** Reads everything at once: the queries of a mode do not depend on each other. */
+export async function runQueries(queries: readonly Query[], exec: Exec): Promise<readonly string[]> {
+  const results = await Promise.all(queries.map(({ argv }) => exec({ argv })))
+  return results.map(({ stdout }) => stdout)
+}
+
+function renderInput(step: Step): { readonly text: string; readonly lines: number } {
+  const parts: string[] = []
+  for (const { lines } of step.input) for (const line of lines) parts.push(line)
+  return { text: `${parts.join('\n')}\n`, lines: parts.length }
+}

@@ -1,0 +1,23 @@
+// How long to wait before the next pass: none after a quiet time, some under a storm, never without bound.
+
+export interface CoalesceSettings {
+  /** iptables.minSyncPeriod, milliseconds. */
+  readonly minSyncPeriodMs: number
+  /** `at most`: our reading, the most that a change waits for others. `at least`: kube-proxy's, the least gap between two passes. */
+  readonly minSyncPeriodMeaning: 'at most' | 'at least'
+}
+
+/**
+ * Milliseconds between the end of a pass and the start of the next. `lastPassMs`: how long the last partial pass took: a
+ * slow pass earns a longer gap, in which more changes gather. Full passes do not count, and failures have a backoff of their own.
+ */
+export function gapAfterPass(lastPassMs: number, { minSyncPeriodMs, minSyncPeriodMeaning }: CoalesceSettings): number {
+  const shortest = 20
+  if (minSyncPeriodMeaning === 'at least') return Math.max(shortest, minSyncPeriodMs)
+  return Math.max(shortest, lastPassMs, Math.min(2 * lastPassMs, minSyncPeriodMs))
+}
+
+/** Milliseconds until the next try after `failures` in a row: 1 s doubled to a minute, up to a quarter more so that families spread. */
+export function backoff(failures: number, random: () => number = Math.random): number {
+  return Math.min(60_000, 1000 * 2 ** (failures - 1)) * (1 + random() / 4)
+}

@@ -1,0 +1,230 @@
+// One IP family's way from decisions to the kernel: observe → render → plan → apply → confirm, one pass at a time.
+// Takes what the cluster says and which Services changed; gives a report or throws. Invariant: after a failure the kernel's
+// state counts as unknown and is read before anything else is written; nothing is removed that is not known to be stale.
+import type { Exec } from '../kernel/exec.ts'
+import type { NodeFacts, TrafficSettings } from '../model/node.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { Decision } from '../model/traffic-policy.ts'
+import type { Aliases, Change, Drift, Extent, Mode, Scope } from '../modes/mode.ts'
+import { type Applied, ApplyError, applyPlan, runQueries } from './apply.ts'
+import { type ClusterView, updateDecisions } from './decisions.ts'
+import type { SyncEmitter, SyncReport } from './events.ts'
+import { findCulprits, type Trial } from './find-culprits.ts'
+
+export interface FamilySyncOptions<Desired, Observed> {
+  readonly mode: Mode<Desired, Observed>
+  readonly exec: Exec
+  readonly cluster: ClusterView
+  readonly events: SyncEmitter
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
+}
+
+/** What a pass needs besides the cluster. */
+export interface PassInput {
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+  /** See SourceUpdate.unreadable: false while something could not be read. */
+  readonly sweep: boolean
+}
+
+export class FamilySync<Desired, Observed> {
+  readonly #options: FamilySyncOptions<Desired, Observed>
+  readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
+  readonly #quarantine = new Map<ServiceKey, string>()
+  #dirty: 'everything' | Set<ServiceKey> = 'everything'
+  #desired: Desired | undefined
+  /** Undefined: unknown, to be read. */
+  #observed: Observed | undefined
+  #aliases: Aliases = new Map()
+  #suspectedAliases: Aliases = new Map()
+  #swept = false
+
+  constructor(options: FamilySyncOptions<Desired, Observed>) {
+    this.#options = options
+  }
+
+  get family(): SyncReport['family'] {
+    return this.#options.mode.family
+  }
+
+  get quarantined(): ReadonlyMap<ServiceKey, string> {
+    return this.#quarantine
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty === 'everything' || this.#dirty.size > 0
+  }
+
+  /** The Services changed, or, with `everything`, something that all depend on. A quarantined one that changed is tried again. */
+  markDirty(scope: Scope): void {
+    if (scope === 'everything' || this.#dirty === 'everything') {
+      this.#dirty = 'everything'
+      return
+    }
+    for (const key of scope) this.#dirty.add(key)
+  }
+
+  /** All quarantined Services are tried again with the next pass. */
+  retryQuarantined(): void {
+    this.markDirty(new Set(this.#quarantine.keys()))
+  }
+
+  /** Makes the kernel hold what the cluster wants. Throws ApplyError or CommandError; then everything stays dirty. */
+  async pass(input: PassInput): Promise<SyncReport> {
+    const { now } = this.#options
+    const start = now()
+    const scope = this.#takeScope(input)
+    try {
+      const observed = this.#observed ?? (await this.#read('everything'))
+      const released = this.#release(scope)
+      const rendered = this.#render(scope, input)
+      const desired = scope === 'everything' ? this.#hold(rendered, observed) : rendered
+      const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
+      this.#swept = input.sweep
+      this.#announceReleased(released)
+      return this.#report({ scope, applied, milliseconds: now() - start })
+    } catch (error) {
+      this.#observed = undefined
+      this.#dirty = 'everything'
+      throw error
+    }
+  }
+
+  /** What the kernel holds otherwise than we left it. Reads; marks everything dirty where something is found. */
+  async checkDrift(extent: Extent): Promise<readonly Drift[]> {
+    if (this.#desired === undefined || this.#observed === undefined || !this.#swept || this.isDirty) return []
+    const { mode } = this.#options
+    const observed = await this.#read(extent).catch((error: unknown) => {
+      // A base chain that is gone makes its query fail: the full read will tell what is left.
+      if (extent === 'base') return undefined
+      throw error
+    })
+    const whole = extent === 'everything' ? observed : undefined
+    const drifts = observed === undefined ? [] : mode.drift(this.#desired, observed, extent)
+    if (observed !== undefined && drifts.length === 0) return []
+    if (extent === 'base') return this.checkDrift('everything')
+    if (whole !== undefined) this.#suspectedAliases = mode.learnAliases(this.#desired, whole)
+    this.#observed = whole
+    this.markDirty('everything')
+    return drifts
+  }
+
+  /**
+   * Right after a repair: what reads back in the same other words as before it is not drift, but how this version of the
+   * tool prints what we write. Gives what was newly accepted.
+   */
+  async learnAliases(): Promise<readonly string[]> {
+    if (this.#desired === undefined || this.#suspectedAliases.size === 0) return []
+    const still = this.#options.mode.learnAliases(this.#desired, await this.#read('everything'))
+    const learned = [...still].filter(([kernel]) => this.#suspectedAliases.has(kernel))
+    this.#suspectedAliases = new Map()
+    this.#aliases = new Map([...this.#aliases, ...learned])
+    return learned.map(([kernel]) => kernel)
+  }
+
+  async #read(extent: Extent): Promise<Observed> {
+    const { mode, exec } = this.#options
+    return mode.parse(await runQueries(mode.queries(extent), exec), extent, this.#aliases)
+  }
+
+  /** After an incomplete sweep, and with an unknown kernel, everything is compared. */
+  #takeScope({ sweep }: PassInput): Scope {
+    const everything = this.#dirty === 'everything' || this.#observed === undefined || (sweep && !this.#swept)
+    const scope = everything ? 'everything' : this.#dirty
+    this.#dirty = new Set()
+    return scope
+  }
+
+  #render(scope: Scope, { node, settings }: PassInput): Desired {
+    const { mode, cluster } = this.#options
+    const decisions = updateDecisions({ decisions: this.#decisions, scope, cluster, family: mode.family, node })
+    this.#desired = mode.render(this.#desired, scope, { decisions, node, settings })
+    return this.#desired
+  }
+
+  async #makeSo(
+    change: { desired: Desired; observed: Observed; touched: Scope; sweep: boolean },
+    input: PassInput,
+  ): Promise<Applied> {
+    const { mode, exec, events } = this.#options
+    const held = this.#hold(change.desired, change.observed)
+    const plan = mode.diff({ ...change, desired: held })
+    for (const what of plan.kept) events.emit('kept', { family: mode.family, what })
+    try {
+      const applied = await applyPlan(plan, exec)
+      this.#observed = mode.confirm({ ...change, desired: held })
+      return applied
+    } catch (error) {
+      if (!(error instanceof ApplyError) || !error.blamesInput) throw error
+      return await this.#makeSoWithoutCulprits(error, input)
+    }
+  }
+
+  /** The kernel refused something. Find out whose it is, quarantine that, and program all others. */
+  async #makeSoWithoutCulprits(failure: ApplyError, input: PassInput): Promise<Applied> {
+    const { mode } = this.#options
+    const found = await findCulprits(failure, this.#trial(input))
+    for (const [service, reason] of found.culprits) {
+      this.#quarantine.set(service, reason)
+      this.#options.events.emit('quarantined', { family: mode.family, service, reason })
+    }
+    return found.applied
+  }
+
+  /** How `findCulprits` tries: each trial starts from the kernel as it is. */
+  #trial(input: PassInput): Trial {
+    const { mode, exec } = this.#options
+    return {
+      apply: async ({ without, touched }) => {
+        const observed = await this.#read('everything')
+        let desired = this.#hold(this.#render('everything', input), observed)
+        for (const service of without) desired = mode.hold(desired, observed, service)
+        const change: Change<Desired, Observed> = {
+          observed,
+          desired,
+          touched: touched ?? 'everything',
+          sweep: input.sweep && !touched,
+        }
+        const applied = await applyPlan(mode.diff(change), exec)
+        this.#desired = desired
+        if (touched === undefined) this.#observed = mode.confirm(change)
+        return applied
+      },
+    }
+  }
+
+  #hold(desired: Desired, observed: Observed): Desired {
+    let held = desired
+    for (const service of this.#quarantine.keys()) held = this.#options.mode.hold(held, observed, service)
+    return held
+  }
+
+  #release(scope: Scope): readonly ServiceKey[] {
+    const released = scope === 'everything' ? [] : [...this.#quarantine.keys()].filter(service => scope.has(service))
+    for (const service of released) this.#quarantine.delete(service)
+    return released
+  }
+
+  #announceReleased(released: readonly ServiceKey[]): void {
+    for (const service of released) {
+      if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
+    }
+  }
+
+  #report(pass: { scope: Scope; applied: Applied; milliseconds: number }): SyncReport {
+    const { scope, applied, milliseconds } = pass
+    return {
+      family: this.family,
+      kind: scope === 'everything' ? 'full' : 'partial',
+      services: this.#decisions.size,
+      touchedServices: scope === 'everything' ? this.#decisions.size : scope.size,
+      lines: applied.lines,
+      written: applied.written,
+      removed: applied.removed,
+      milliseconds,
+      restoreMilliseconds: applied.milliseconds,
+      quarantined: this.#quarantine.size,
+    }
+  }
+}

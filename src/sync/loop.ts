@@ -1,0 +1,128 @@
+// When one family is synced, checked and tried again. One thing at a time; the clock and the waiting are injected.
+import type { Drift, Scope } from '../modes/mode.ts'
+import { backoff, type CoalesceSettings, gapAfterPass } from './coalesce.ts'
+import type { SyncEmitter } from './events.ts'
+import type { FamilySync, PassInput } from './family-sync.ts'
+
+export interface LoopOptions {
+  // biome-ignore lint/suspicious/noExplicitAny: a loop drives a family of any mode and never looks into its states.
+  readonly sync: FamilySync<any, any>
+  readonly events: SyncEmitter
+  /** Asked before every pass: facts and settings may have changed. */
+  readonly input: () => PassInput
+  readonly settings: () => CoalesceSettings & { readonly syncPeriodMs: number }
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
+}
+
+/** A full read may cost at most this share of one core; between two of them the base chains are read. */
+const shareForFullReads = 0.01
+/** Passes of drift checks after which quarantined Services get another try. */
+const checksUntilRetry = 10
+
+export class SyncLoop {
+  readonly #options: LoopOptions
+  #wake: () => void = () => {}
+  #ready = false
+  #failures = 0
+  #earliestPass = 0
+  #nextCheck = Number.POSITIVE_INFINITY
+  #checks = 0
+  #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0 }
+  #repairing: readonly Drift[] = []
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  /** From now on there is something to program. */
+  markDirty(scope: Scope): void {
+    this.#ready = true
+    this.#options.sync.markDirty(scope)
+    this.#wake()
+  }
+
+  /** Runs until the signal aborts; a pass in progress is finished. */
+  async run(signal: AbortSignal): Promise<void> {
+    const wake = (): void => this.#wake()
+    signal.addEventListener('abort', wake)
+    while (!signal.aborted) {
+      const wait = this.#millisecondsToWait()
+      if (wait > 0) await this.#sleep(wait)
+      else if (this.#ready && this.#options.sync.isDirty) await this.#pass()
+      else await this.#check()
+    }
+    signal.removeEventListener('abort', wake)
+  }
+
+  #millisecondsToWait(): number {
+    const { sync, now } = this.#options
+    const due = this.#ready && sync.isDirty ? this.#earliestPass : this.#nextCheck
+    return due - now()
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = Number.isFinite(milliseconds) ? setTimeout(resolve, Math.ceil(milliseconds)) : undefined
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async #pass(): Promise<void> {
+    const { sync, events, input, now, settings } = this.#options
+    try {
+      const report = await sync.pass(input())
+      this.#failures = 0
+      this.#earliestPass = now() + gapAfterPass(report.kind === 'partial' ? report.milliseconds : 0, settings())
+      if (this.#nextCheck === Number.POSITIVE_INFINITY) this.#nextCheck = now() + Math.min(1000, settings().syncPeriodMs)
+      events.emit('synced', report)
+      await this.#finishRepair()
+    } catch (error) {
+      this.#failures++
+      const retryInMs = backoff(this.#failures)
+      this.#earliestPass = now() + retryInMs
+      events.emit('syncFailed', { family: sync.family, error: asError(error), failures: this.#failures, retryInMs })
+    }
+  }
+
+  async #finishRepair(): Promise<void> {
+    const { sync, events } = this.#options
+    const repaired = this.#repairing
+    this.#repairing = []
+    if (repaired.length === 0) return
+    events.emit('driftRepaired', { family: sync.family, drifts: repaired.length })
+    const chains = await sync.learnAliases()
+    if (chains.length > 0) events.emit('aliasesLearned', { family: sync.family, chains })
+  }
+
+  async #check(): Promise<void> {
+    const { sync, events, now, settings } = this.#options
+    const start = now()
+    this.#nextCheck = start + settings().syncPeriodMs
+    const affordable = start - this.#lastFullRead.at >= this.#lastFullRead.milliseconds / shareForFullReads
+    try {
+      const drifts = await sync.checkDrift(affordable ? 'everything' : 'base')
+      if (affordable) this.#lastFullRead = { at: start, milliseconds: now() - start }
+      if (drifts.length > 0) {
+        this.#repairing = drifts
+        events.emit('driftFound', { family: sync.family, drifts })
+      }
+      this.#checks++
+      if (this.#checks % checksUntilRetry === 0) sync.retryQuarantined()
+    } catch (error) {
+      events.emit('syncFailed', {
+        family: sync.family,
+        error: asError(error),
+        failures: ++this.#failures,
+        retryInMs: settings().syncPeriodMs,
+      })
+    }
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
