@@ -1,0 +1,28 @@
+// "Did you mean": the known name nearest to one that nobody knows.
+
+/** The closest of `known`, or undefined where none is close enough to be a slip of the finger. Case counts for nothing. */
+export function closest(name: string, known: Iterable<string>): string | undefined {
+  const wanted = name.toLowerCase()
+  const furthest = Math.max(1, Math.floor(wanted.length / 3))
+  let best: string | undefined
+  let bestDistance = furthest + 1
+  for (const candidate of known) {
+    const distance = editDistance(wanted, candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+/** Levenshtein's distance: how many characters to insert, remove or replace. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (const [row, character] of [...from].entries()) {
+    const current = [row + 1]
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (previous[column - 1] ?? 0) + (character === to[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[to.length] ?? 0
+}

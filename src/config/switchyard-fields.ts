@@ -1,0 +1,48 @@
+// SwitchyardConfiguration, switchyard/v1alpha1 (switchyard.conf): what KubeProxyConfiguration has no word for.
+// No path is one of KubeProxyConfiguration's as well, so that a path alone names a setting.
+import { parseAddress } from '../model/address.ts'
+import { live, restart, type SettingsOf } from './field.ts'
+import { choice, durationOrZero, text } from './field-type.ts'
+
+export const switchyardKind = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfiguration' } as const
+
+/** Looked for in the folder of the KubeProxyConfiguration file. */
+export const switchyardFileName = 'switchyard.conf'
+
+const minute = 60_000
+
+export const switchyardFields = {
+  backend: restart(choice('auto', 'nft', 'legacy'), 'auto', 'iptables backend; auto: the one that the host already uses.'),
+  dispatch: restart(
+    choice('auto', 'linear', 'bucketed'),
+    'auto',
+    'How KUBE-SERVICES finds a Service: one rule each as kube-proxy does (linear), or chains by address prefix (bucketed); auto: by their number.',
+  ),
+  'drain.deadline': live(
+    durationOrZero,
+    15 * minute,
+    'ipvs mode: how long connections to an endpoint that takes no new ones may go on.',
+  ),
+  'drain.goneDeadline': live(durationOrZero, 2 * minute, 'The same once the endpoint is in no EndpointSlice any more.'),
+  'ipvs.unavailable': restart(
+    choice('fail', 'fallback'),
+    'fail',
+    'mode: ipvs on a kernel without IPVS: stop with an error, or run in iptables mode and say so.',
+  ),
+  'sync.minSyncPeriod': live(
+    choice('switchyard', 'kube-proxy'),
+    'switchyard',
+    'minSyncPeriod is the most that a change may wait for others (switchyard), or the least time between two syncs (kube-proxy).',
+  ),
+  'page.bind': restart(
+    text(
+      'loopback, any, or an address of this node',
+      value => value === 'loopback' || value === 'any' || parseAddress(value) !== undefined,
+    ),
+    'loopback',
+    'From where the page on the metrics port may be seen: loopback, any address where metrics are served, or one address of this node.',
+  ),
+}
+
+export type SwitchyardSettings = SettingsOf<typeof switchyardFields>
+export type SwitchyardPath = keyof SwitchyardSettings
