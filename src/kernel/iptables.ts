@@ -20,8 +20,12 @@ export function toolsOf(family: IpFamily, backend: Backend): IptablesTools {
   return { backend, tool: `${tool}-${backend}`, save: `${tool}-${backend}-save`, restore: `${tool}-${backend}-restore` }
 }
 
-export function saveQuery(tools: IptablesTools, table: Table): Query {
-  return { argv: [tools.save, '-t', table] }
+/**
+ * All tables at once: with `-t`, iptables-nft-save takes as long for a small table as for all, and iptables-legacy-save would make
+ * a table that the kernel does not have yet.
+ */
+export function saveQuery(tools: IptablesTools): Query {
+  return { argv: [tools.save] }
 }
 
 /** One chain; much cheaper than the whole table on the nft backend. Fails where the chain does not exist. */
@@ -34,6 +38,14 @@ export function chainQuery(tools: IptablesTools, table: Table, chain: string): Q
  */
 export function restoreArgv(tools: IptablesTools): readonly string[] {
   return tools.backend === 'legacy' ? [tools.restore, '--noflush', '--wait', '10'] : [tools.restore, '--noflush']
+}
+
+/** The part of an iptables-save output that is about one table; empty where it has none. */
+export function tableSection(output: string, table: Table): string {
+  const start = output.indexOf(`*${table}\n`)
+  if (start === -1) return ''
+  const end = output.indexOf('\nCOMMIT', start)
+  return output.slice(start, end === -1 ? undefined : end)
 }
 
 export interface SavedChain {

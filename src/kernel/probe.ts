@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { IpFamily } from '../model/address.ts'
 import { CommandError, type Exec } from './exec.ts'
-import { type Backend, type IptablesTools, parseSave, toolsOf } from './iptables.ts'
+import { type Backend, type IptablesTools, parseSave, saveQuery, toolsOf } from './iptables.ts'
 
 export interface BackendChoice {
   readonly backend: Backend
@@ -39,11 +39,8 @@ export async function probeBackend(options: {
   const { family, exec, procNet } = options
   const names = await readFile(`${procNet}/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
   const legacyTables = names.split('\n').filter(name => name !== '')
-  const nft = await evidence(toolsOf(family, 'nft'), ['mangle', 'nat', 'filter'], exec)
-  const legacy =
-    legacyTables.length === 0
-      ? await presence(toolsOf(family, 'legacy'), exec)
-      : await evidence(toolsOf(family, 'legacy'), legacyTables, exec)
+  const nft = await evidence(toolsOf(family, 'nft'), exec)
+  const legacy = await (legacyTables.length === 0 ? presence : evidence)(toolsOf(family, 'legacy'), exec)
   const plain = nft.rules + legacy.rules === 0 ? await plainIptables(family, exec) : undefined
   return chooseBackend({ nft, legacy, plain })
 }
@@ -69,22 +66,18 @@ export function chooseBackend(host: {
   return choice(plain ?? 'nft', plain === undefined ? 'nothing tells, nft is the usual one' : 'it is what plain iptables is')
 }
 
-async function evidence(tools: IptablesTools, tables: readonly string[], exec: Exec): Promise<BackendEvidence> {
-  let found = nothing
-  for (const table of tables) {
-    const output = await exec({ argv: [tools.save, '-t', table] }).catch((error: unknown) => unusable(error))
-    if ('usable' in output) return output
-    const chains = parseSave(output.stdout)
-    const has = (name: string): boolean => chains.some(chain => chain.name === name)
-    found = {
-      usable: true,
-      kubeletHint: found.kubeletHint || has('KUBE-IPTABLES-HINT') || has('KUBE-KUBELET-CANARY'),
-      proxyChains: found.proxyChains + chains.filter(({ name }) => name === 'KUBE-SERVICES').length,
-      rules: found.rules + chains.reduce((sum, { rules }) => sum + rules.length, 0),
-      note: found.note,
-    }
+async function evidence(tools: IptablesTools, exec: Exec): Promise<BackendEvidence> {
+  const output = await exec(saveQuery(tools)).catch((error: unknown) => unusable(error))
+  if ('usable' in output) return output
+  const chains = output.stdout.split('\n*').flatMap(section => parseSave(section))
+  const names = chains.map(({ name }) => name)
+  return {
+    usable: true,
+    kubeletHint: names.some(name => name === 'KUBE-IPTABLES-HINT' || name === 'KUBE-KUBELET-CANARY'),
+    proxyChains: names.filter(name => name === 'KUBE-SERVICES').length,
+    rules: chains.reduce((sum, { rules }) => sum + rules.length, 0),
+    note: undefined,
   }
-  return found
 }
 
 async function presence(tools: IptablesTools, exec: Exec): Promise<BackendEvidence> {

@@ -18,6 +18,8 @@ export interface SyncReport {
   readonly milliseconds: number
   readonly restoreMilliseconds: number
   readonly quarantined: number
+  /** Whether any Service of the family has a node port. */
+  readonly hasNodePorts: boolean
 }
 
 export interface SyncEvents {

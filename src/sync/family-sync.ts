@@ -31,6 +31,7 @@ export interface PassInput {
 export class FamilySync<Desired, Observed> {
   readonly #options: FamilySyncOptions<Desired, Observed>
   readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
+  readonly #withNodePorts = new Set<ServiceKey>()
   readonly #quarantine = new Map<ServiceKey, string>()
   #dirty: 'everything' | Set<ServiceKey> = 'everything'
   #desired: Desired | undefined
@@ -139,8 +140,18 @@ export class FamilySync<Desired, Observed> {
   #render(scope: Scope, { node, settings }: PassInput): Desired {
     const { mode, cluster } = this.#options
     const decisions = updateDecisions({ decisions: this.#decisions, scope, cluster, family: mode.family, node })
+    this.#countNodePorts(scope)
     this.#desired = mode.render(this.#desired, scope, { decisions, node, settings })
     return this.#desired
+  }
+
+  #countNodePorts(scope: Scope): void {
+    if (scope === 'everything') this.#withNodePorts.clear()
+    for (const key of scope === 'everything' ? this.#decisions.keys() : scope) {
+      const hasOne = this.#decisions.get(key)?.some(({ servicePort }) => servicePort.nodePort !== 0) ?? false
+      if (hasOne) this.#withNodePorts.add(key)
+      else this.#withNodePorts.delete(key)
+    }
   }
 
   async #makeSo(
@@ -225,6 +236,7 @@ export class FamilySync<Desired, Observed> {
       milliseconds,
       restoreMilliseconds: applied.milliseconds,
       quarantined: this.#quarantine.size,
+      hasNodePorts: this.#withNodePorts.size > 0,
     }
   }
 }

@@ -1,7 +1,9 @@
 // The recorded scenarios of test/golden as values: objects decoded by the real decoder, settings by the real configuration.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
+import { loadConfig } from '../../src/config/load.ts'
+import { formatProblem } from '../../src/config/problem.ts'
 import type { Address } from '../../src/model/address.ts'
 import { type NodeFacts, nodeFacts, type TrafficSettings } from '../../src/model/node.ts'
 import type { ClusterObject, EndpointSlice, Node, Service, ServiceKey } from '../../src/model/objects.ts'
@@ -57,3 +59,29 @@ export function clusterOf(objects: readonly ClusterObject[]): ClusterView {
 }
 
 export const goldenInterfaceAddresses = ['127.0.0.1', '::1', '10.200.1.2', 'fd00:200:1::2'] as Address[]
+
+export function loadScenario(name: string): Scenario {
+  const read = (...path: readonly string[]): string => readFileSync(join(goldenFolder, ...path), 'utf8')
+  const objects = [...decodeAll(read('cluster.yaml')), ...decodeAll(read(name, 'objects.yaml'))]
+  const node = objects.find((object): object is Node => object.kind === 'Node')
+  return {
+    name,
+    cluster: clusterOf(objects),
+    node: nodeFacts('node1', node, goldenInterfaceAddresses),
+    settings: settingsOf(read(name, 'config.yaml')),
+    golden: file => (readdirSync(join(goldenFolder, name)).includes(file) ? read(name, file) : undefined),
+  }
+}
+
+/** The base configuration of test/golden/README.md with what the scenario changes, through the real loader. */
+function settingsOf(changes: string): TrafficSettings {
+  const base = { hostnameOverride: 'node1', clusterCIDR: '10.244.0.0/16,fd00:10:244::/56' }
+  const document = { apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration', ...base, ...parse(changes) }
+  const readFile = (path: string): string => {
+    if (path === 'config.yaml') return stringify(document)
+    throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' })
+  }
+  const { config, errors } = loadConfig({ flags: { config: 'config.yaml' }, readFile, hostname: 'ignored' })
+  if (config === undefined) throw new Error(errors.map(formatProblem).join('; '))
+  return config.traffic
+}

@@ -1,5 +1,5 @@
 // Iptables mode: Decisions as kube-proxy's chains. Pure; see ../mode.ts for who calls what when.
-import { chainQuery, type IptablesTools, saveQuery } from '../../kernel/iptables.ts'
+import { chainQuery, type IptablesTools, saveQuery, type Table, tableSection, tables } from '../../kernel/iptables.ts'
 import type { Query } from '../../kernel/plan.ts'
 import type { IpFamily } from '../../model/address.ts'
 import type { Extent, Mode } from '../mode.ts'
@@ -19,7 +19,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     name: 'iptables',
     family,
     queries: extent => queries(extent, tools),
-    parse: (outputs, _extent, aliases) => parseTables({ nat: outputs.slice(1).join('\n'), filter: outputs[0] ?? '' }, aliases),
+    parse: (outputs, extent, aliases) => parseTables(sections(outputs, extent), aliases),
     render: (desired, scope, input) => render({ desired, scope, input, family }),
     diff: change => {
       if (change.touched === 'everything') keepCommentsOfKernel(change.desired, change.observed)
@@ -32,21 +32,28 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
   }
 }
 
-/** The nat chains that a packet to any Service walks first. */
-const baseNatChains = [
-  'PREROUTING',
-  'OUTPUT',
-  'POSTROUTING',
-  'KUBE-MARK-MASQ',
-  'KUBE-POSTROUTING',
-  'KUBE-SERVICES',
-  'KUBE-NODEPORTS',
-]
+/** The chains that a packet to any Service walks first; all of filter, which holds only what is refused. */
+const baseChainNames: Record<Table, readonly string[]> = {
+  nat: ['PREROUTING', 'OUTPUT', 'POSTROUTING', 'KUBE-MARK-MASQ', 'KUBE-POSTROUTING', 'KUBE-SERVICES', 'KUBE-NODEPORTS'],
+  filter: [
+    ...['INPUT', 'FORWARD', 'OUTPUT', 'KUBE-FIREWALL', 'KUBE-FORWARD', 'KUBE-SERVICES'],
+    ...['KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL'],
+  ],
+}
 
-/** The filter table is small: it holds only what is refused. */
+/** Single chains are cheap to read on the nft backend only: legacy fetches the whole table for each. */
 function queries(extent: Extent, tools: IptablesTools): readonly Query[] {
-  const nat = extent === 'everything' ? [saveQuery(tools, 'nat')] : baseNatChains.map(chain => chainQuery(tools, 'nat', chain))
-  return [saveQuery(tools, 'filter'), ...nat]
+  if (extent === 'everything' || tools.backend === 'legacy') return [saveQuery(tools)]
+  return tables.flatMap(table => baseChainNames[table].map(chain => chainQuery(tools, table, chain)))
+}
+
+/** What was printed of each table: from one save, or, in the order of `queries`, from one listing a chain. */
+function sections(outputs: readonly string[], extent: Extent): { readonly nat: string; readonly filter: string } {
+  const [first = ''] = outputs
+  if (extent === 'everything' || outputs.length === 1)
+    return { nat: tableSection(first, 'nat'), filter: tableSection(first, 'filter') }
+  const split = baseChainNames.nat.length
+  return { nat: outputs.slice(0, split).join('\n'), filter: outputs.slice(split).join('\n') }
 }
 
 /**

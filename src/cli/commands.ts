@@ -1,0 +1,32 @@
+// The list of commands. Each is a file of its own with `main(argv) → exit status` (0 fine, 1 failure, 64 usage).
+export interface Command {
+  readonly about: string
+  readonly load: () => Promise<{ readonly main: (argv: readonly string[]) => Promise<number> }>
+}
+
+export const commands: Readonly<Record<string, Command>> = {
+  run: { about: 'follow the cluster and program this node (the default)', load: () => import('./run.ts') },
+  help: { about: 'print this', load: async () => ({ main: async () => print(usage()) }) },
+}
+
+export function usage(): string {
+  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`)
+  return `Usage: switchyard [COMMAND] [FLAGS]
+
+Switchyard programs this node's kernel so that a connection to a Kubernetes Service reaches a Pod.
+
+Commands:
+${list.join('\n')}
+
+Examples:
+  switchyard --manifests ./manifests --hostname-override node1
+  switchyard run --config /var/lib/kube-proxy/config.conf
+
+\`switchyard run --help\` lists the flags.
+`
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}

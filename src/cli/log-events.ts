@@ -1,0 +1,56 @@
+// Sync events → log lines. Repeated failures are said less and less often; what an operator must act on is an error.
+import type { SyncEmitter } from '../sync/events.ts'
+import type { Logger } from './log.ts'
+
+/** How many things a line names before it only counts. */
+const mostNamed = 5
+
+export function logSyncEvents(events: SyncEmitter, log: Logger): void {
+  events.on('synced', report => {
+    const { family, kind, lines, milliseconds, restoreMilliseconds, ...counts } = report
+    const changed = lines === 0 ? 'the kernel is as wanted' : 'programmed'
+    const times = { milliseconds: Math.round(milliseconds), restoreMilliseconds: Math.round(restoreMilliseconds) }
+    log.info({ family, sync: kind, lines, ...counts, ...times }, `synced ${family}: ${changed}`)
+  })
+  events.on('syncFailed', ({ family, error, failures, retryInMs }) => {
+    if (!isPowerOfTwo(failures)) return
+    const consequence = `what is programmed stays; next try in ${Math.ceil(retryInMs / 1000)} s`
+    log.error(
+      { family, failures },
+      `sync of ${family} failed${failures > 1 ? ` ${failures} times in a row` : ''}: ${error.message}; ${consequence}`,
+    )
+  })
+  events.on('quarantined', ({ family, service, reason }) => {
+    const advice =
+      'it keeps the rules that it had, all others are programmed; it is tried again when it changes, and every few minutes'
+    log.error({ family, service }, `Service ${service} is quarantined, the kernel refuses its rules: ${reason}; ${advice}`)
+  })
+  events.on('released', ({ family, service }) => log.info({ family, service }, `Service ${service} is programmed again`))
+  events.on('driftFound', ({ family, drifts }) => {
+    const named = drifts
+      .slice(0, mostNamed)
+      .map(({ kind, what, service }) => `${kind}: ${what}${service === undefined ? '' : ` (Service ${service})`}`)
+    const more = drifts.length > mostNamed ? ` and ${drifts.length - mostNamed} more` : ''
+    log.warn(
+      { family, drifts: drifts.length },
+      `someone changed the kernel's ${family} rules: ${named.join('; ')}${more}; repairing`,
+    )
+  })
+  events.on('driftRepaired', ({ family, drifts }) => log.info({ family, drifts }, `repaired ${drifts} differences in ${family}`))
+  events.on('aliasesLearned', ({ family, chains }) => {
+    const some = chains.slice(0, mostNamed).join('; ')
+    log.warn(
+      { family, count: chains.length },
+      `this iptables prints rules in other words than they were written, accepted as the same: ${some}`,
+    )
+  })
+  const said = new Set<string>()
+  events.on('kept', ({ family, what }) => {
+    if (!said.has(what)) log.warn({ family }, `left in place: ${what}`)
+    said.add(what)
+  })
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0
+}

@@ -1,0 +1,101 @@
+// The daemon: flags and files → configuration → engine, until SIGTERM. The rules stay when it ends.
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { Config } from '../config/config.ts'
+import { parseFlags } from '../config/flag-parser.ts'
+import { loadConfig } from '../config/load.ts'
+import { type ConfigProblem, formatProblem } from '../config/problem.ts'
+import { flagHelp } from '../config/reference.ts'
+import { createExec } from '../kernel/exec.ts'
+import { interfaceAddresses } from '../kernel/interfaces.ts'
+import { createSysctl } from '../kernel/sysctl.ts'
+import { runEngine } from '../sync/engine.ts'
+import { createSyncEmitter } from '../sync/events.ts'
+import { keepRouteLocalnet } from './keep-route-localnet.ts'
+import { createLogger, type Logger } from './log.ts'
+import { logSyncEvents } from './log-events.ts'
+import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
+import { openSource } from './open-source.ts'
+import { prepareModes } from './prepare-modes.ts'
+import { version } from './version.ts'
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseFlags(argv)
+  const flags = parsed.values
+  if (parsed.errors.length > 0) return refuse(parsed.errors)
+  if (flags.help === true) return print(help())
+  if (flags.version === 'true' || flags.version === 'raw') return print(`Switchyard ${version()}\n`)
+  const loaded = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
+  if (loaded.config === undefined) return refuse([...loaded.errors, ...loaded.warnings])
+  const log = createLogger(loaded.config.logging)
+  for (const problem of loaded.warnings) log.warn(formatProblem(problem))
+  for (const problem of loaded.notices) log.info(formatProblem(problem))
+  return runDaemon(loaded.config, log)
+}
+
+async function runDaemon(config: Config, log: Logger): Promise<number> {
+  const stop = new AbortController()
+  const onSignal = (name: NodeJS.Signals): void => {
+    log.info(`${name}: ending; the rules stay as they are`)
+    stop.abort()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  try {
+    await follow(config, log, stop.signal)
+    log.info('ended')
+    return 0
+  } catch (error) {
+    log.fatal(error instanceof Error ? error.message : String(error))
+    if (!(error instanceof Error) || process.env['SWITCHYARD_STACKS'] !== undefined) log.fatal(error)
+    return 1
+  }
+}
+
+async function follow(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  log.info(
+    { node: config.nodeName, mode: config.mode },
+    `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
+  )
+  const claim = await claimThisNode(log)
+  try {
+    await waitForKubeProxyToEnd(log, signal)
+    if (signal.aborted) return
+    const exec = createExec()
+    const modes = await prepareModes({ config, exec, log })
+    const source = openSource(config, log)
+    const events = createSyncEmitter()
+    logSyncEvents(events, log)
+    keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: config.traffic, log })
+    const watch = watchForKubeProxy({ log, everyMs: config.syncPeriodMs, signal })
+    log.info(`following ${source.description}`)
+    const engine = { settings: { ...config }, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }
+    await runEngine(engine, signal)
+    await watch
+  } finally {
+    await claim.release()
+  }
+}
+
+function help(): string {
+  return `Usage: switchyard run [FLAGS]
+
+Follows the cluster's Services and EndpointSlices and programs this node's kernel. SIGTERM ends it and leaves the rules.
+
+Examples:
+  switchyard run --manifests ./manifests --hostname-override node1
+  switchyard run --config /var/lib/kube-proxy/config.conf --hostname-override node1
+
+Flags (as kube-proxy's, and some of our own):
+${flagHelp()}`
+}
+
+function refuse(problems: readonly ConfigProblem[]): number {
+  for (const problem of problems) process.stderr.write(`switchyard: ${problem.severity}: ${formatProblem(problem)}\n`)
+  process.stderr.write('switchyard: not started; `switchyard run --help` lists the flags\n')
+  return 64
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}

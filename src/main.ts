@@ -1,0 +1,21 @@
+// argv → command → exit status. Without a command name it is the daemon, so that kube-proxy's own command line works as it is.
+import { type Command, commands, usage } from './cli/commands.ts'
+
+const [first, ...rest] = process.argv.slice(2)
+const named = first === undefined ? undefined : commands[first]
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  if (named !== undefined) return execute(named, rest)
+  const run = commands['run']
+  if (first === undefined || first.startsWith('-')) return run === undefined ? 64 : execute(run, process.argv.slice(2))
+  process.stderr.write(`switchyard: no such command: ${first}\n\n${usage()}`)
+  return 64
+}
+
+/** Commands are loaded only when they are wanted: a daemon must not carry what a tool needs. */
+async function execute(command: Command, argv: readonly string[]): Promise<number> {
+  const { main: start } = await command.load()
+  return start(argv)
+}

@@ -1,0 +1,20 @@
+// Node ports on 127.0.0.1 need net.ipv4.conf.all.route_localnet=1, which is set only once the rule that guards 127.0.0.0/8 stands,
+// and only where a node port exists.
+import type { Sysctl } from '../kernel/sysctl.ts'
+import { servesLocalhostNodePorts, type TrafficSettings } from '../model/node.ts'
+
+const parameter = 'net.ipv4.conf.all.route_localnet'
+
+/** Gives what was changed, in words; undefined where nothing was to do. Throws where the kernel refuses. */
+export async function enableRouteLocalnet(options: {
+  readonly sysctl: Sysctl
+  readonly settings: TrafficSettings
+  readonly hasNodePorts: boolean
+}): Promise<string | undefined> {
+  const { sysctl, settings, hasNodePorts } = options
+  if (!hasNodePorts || !servesLocalhostNodePorts(settings, 'IPv4')) return undefined
+  const before = await sysctl.read(parameter)
+  if (before === '1') return undefined
+  await sysctl.write(parameter, '1')
+  return `${parameter}: ${before ?? 'absent'} -> 1, so that node ports answer on 127.0.0.1 (iptables.localhostNodePorts)`
+}

@@ -1,0 +1,22 @@
+// One empty network namespace with a name of its own; removed when its scope ends.
+import { randomBytes } from 'node:crypto'
+import { createExec } from '../../src/kernel/exec.ts'
+
+export interface Namespace extends AsyncDisposable {
+  readonly name: string
+  /** What to put before a command to run it inside. */
+  readonly prefix: readonly string[]
+}
+
+export async function createNamespace(purpose: string): Promise<Namespace> {
+  const name = `${purpose}-${randomBytes(4).toString('hex')}`
+  const exec = createExec()
+  await exec({ argv: ['ip', 'netns', 'add', name] })
+  return {
+    name,
+    prefix: ['ip', 'netns', 'exec', name],
+    [Symbol.asyncDispose]: async () => {
+      await exec({ argv: ['ip', 'netns', 'delete', name] })
+    },
+  }
+}
