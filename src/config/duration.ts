@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
   let ms = 0
   for (const [, amount, unit] of text.matchAll(part)) ms += Number(amount) * (millisecondsPerUnit[unit ?? ''] ?? Number.NaN)
   if (ms >= longestMs) return undefined
-  const rounded = Math.round(ms * 1e6) / 1e6
+  const rounded = Number(ms.toFixed(6))
   return text.startsWith('-') && rounded !== 0 ? -rounded : rounded
 }
 

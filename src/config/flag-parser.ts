@@ -32,6 +32,7 @@ export function parseFlagsOf<V>(table: Flags, argv: readonly string[]): ParsedFl
       positionals.push(word)
     } else {
       const outcome = readFlag(table, word, queue)
+      if (outcome === undefined) continue
       if ('problem' in outcome) errors.push(outcome)
       else values[outcome.name] = joined(outcome.flag, values[outcome.name], outcome.value)
     }
@@ -45,8 +46,8 @@ interface Given {
   readonly value: unknown
 }
 
-/** Takes the value from the front of `queue` where the word holds none and the flag needs one. */
-function readFlag(table: Flags, word: string, queue: string[]): Given | ConfigProblem {
+/** Takes the value from the front of `queue` where the word holds none and the flag needs one. Undefined: as if it were not there. */
+function readFlag(table: Flags, word: string, queue: string[]): Given | ConfigProblem | undefined {
   const { name, text } = word.startsWith('--') ? splitLong(word) : splitShort(table, word)
   const flag = Object.hasOwn(table, name) ? table[name] : undefined
   if (flag === undefined) {
@@ -57,7 +58,8 @@ function readFlag(table: Flags, word: string, queue: string[]): Given | ConfigPr
   if (text === undefined && flag.type.bare !== undefined) return { name, flag, value: flag.type.bare }
   const given = text ?? queue.shift()
   if (given === undefined) return problem(`--${name}`, 'needs a value', `allowed: ${flag.type.allowed}`)
-  const value = given === '' && flag.emptyIsUnset ? flag.default : flag.type.parse(given)
+  if (given === '' && flag.emptyIsUnset) return undefined
+  const value = flag.type.parse(given)
   return value === undefined
     ? problem(`--${name}`, `${show(given)} is not allowed`, `allowed: ${flag.type.allowed}`)
     : { name, flag, value }
@@ -74,11 +76,15 @@ function splitLong(word: string): Split {
   return { name, text: at === -1 ? undefined : word.slice(at + 1) }
 }
 
-/** The name is the whole word where its letter is nobody's. */
+/** One letter and what follows it. Where the letter is nobody's the name is the whole word with its dash, which is no flag. */
 function splitShort(table: Flags, word: string): Split {
-  const rest = word.slice(2)
   const name = Object.keys(table).find(candidate => table[candidate]?.letter === word[1])
-  return { name: name ?? word, text: rest === '' ? undefined : rest.startsWith('=') ? rest.slice(1) : rest }
+  if (name === undefined) {
+    const { name: long, text } = splitLong(`-${word}`)
+    return { name: `-${long}`, text }
+  }
+  const rest = word.slice(2)
+  return { name, text: rest === '' ? undefined : rest.replace(/^=/, '') }
 }
 
 function joined(flag: Flag<unknown>, earlier: unknown, value: unknown): unknown {
@@ -86,7 +92,7 @@ function joined(flag: Flag<unknown>, earlier: unknown, value: unknown): unknown 
 }
 
 function unknownFlag(table: Flags, word: string, name: string): ConfigProblem {
-  const meant = closest(name.replace(/^-+/, '').replace(/=.*/, ''), Object.keys(table))
+  const meant = closest(name.replace(/^-/, ''), Object.keys(table))
   return problem(
     word.replace(/=.*/s, ''),
     'there is no such flag',

@@ -17,7 +17,7 @@ export interface Flag<T> {
   readonly sets?: SettingPath
   /** Whether it counts beside --config too. kube-proxy takes the other settings from the file alone. */
   readonly withConfig: 'applies' | 'ignored'
-  /** Whether an empty value means the default, as in `--proxy-mode=`. */
+  /** Whether an empty value counts as none, as in `--proxy-mode=`. */
   readonly emptyIsUnset?: boolean
   /** The one letter of `-v 2`. */
   readonly letter?: string

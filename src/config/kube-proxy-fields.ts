@@ -50,7 +50,7 @@ export const kubeProxyFields = {
   'logging.options.text.infoBufferSize': unused(quantity, '0', logging, 'zero is unset'),
   'logging.options.json.splitStream': unused(bool, false, logging),
   'logging.options.json.infoBufferSize': unused(quantity, '0', logging, 'zero is unset'),
-  hostnameOverride: restart(text(), '', 'Name of this Node; empty: the host name.'),
+  hostnameOverride: restart(text(), '', 'Name of this Node; empty: the host name.', 'zero is unset'),
   bindAddress: restart(
     text(),
     '0.0.0.0',

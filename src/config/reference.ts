@@ -45,7 +45,7 @@ function meaning({ type, about }: Pick<Field<unknown>, 'type' | 'about'>): strin
 }
 
 function spelling(name: string, { letter }: Flag<unknown>): string {
-  return letter === undefined || letter === name ? `--${name}` : `-${letter}, --${name}`
+  return letter === undefined ? `--${name}` : `-${letter}, --${name}`
 }
 
 function defaultNote(flag: Flag<unknown>): string {

@@ -3,7 +3,7 @@
 /** The closest of `known`, or undefined where none is close enough to be a slip of the finger. Case counts for nothing. */
 export function closest(name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase()
-  const furthest = Math.max(1, Math.floor(wanted.length / 3))
+  const furthest = Math.floor((wanted.length + 1) / 3)
   let best: string | undefined
   let bestDistance = furthest + 1
   for (const candidate of known) {

@@ -25,12 +25,10 @@ export function parseConfigFile(text: string, expected: { readonly apiVersion: s
   if (first === undefined) return failed([wrong('the file is empty', needs(expected))])
   const findings = syntaxFindings(first, lines)
   if (findings.some(finding => finding.severity === 'error')) return failed(findings)
-  const content = contentOf(first)
-  if (!isMapping(content))
-    return failed([
-      ...findings,
-      wrong(`the file holds no fields${content instanceof Error ? `: ${content.message}` : ''}`, needs(expected)),
-    ])
+  const data = contentOf(first)
+  if ('problem' in data) return failed([...findings, data])
+  const { content } = data
+  if (!isMapping(content)) return failed([...findings, wrong('the file holds no fields', needs(expected))])
   const misnamed = checkKind(content, expected)
   if (misnamed !== undefined) return failed([...findings, misnamed])
   if (documents.length > 1) findings.push(ignoredDocuments(documents.length))
@@ -58,12 +56,12 @@ function syntaxFindings(document: Document.Parsed, lines: LineCounter): Finding[
   })
 }
 
-/** The plain data; an Error where the document cannot be written out, such as for an alias without an anchor. */
-function contentOf(document: Document.Parsed): unknown {
+/** The plain data, or why there is none, such as an alias without an anchor. */
+function contentOf(document: Document.Parsed): { readonly content: unknown } | Finding {
   try {
-    return document.toJS()
+    return { content: document.toJS() }
   } catch (error) {
-    return error
+    return wrong(`not YAML: ${error instanceof Error ? error.message : String(error)}`, 'correct the file')
   }
 }
 
