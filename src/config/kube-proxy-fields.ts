@@ -44,7 +44,7 @@ export const kubeProxyFields = {
   'clientConnection.burst': unused(int32(0), 10, 'Watches need no rate limit.', 'zero is unset'),
   'logging.format': restart(choice('text', 'json'), 'text', 'Unset: JSON, or text on a terminal.', 'zero is unset'),
   'logging.flushFrequency': unused(durationOrNanoseconds, 5 * second, logging, 'zero is unset'),
-  'logging.verbosity': live(int32(0), 0, 'How much is logged; 4 and above: debugging.'),
+  'logging.verbosity': live(int32(0), 0, 'How much is logged; from 2 up for debugging, from 4 up everything.'),
   'logging.vmodule': unused(fileVerbosities, [] as FileVerbosities, 'The files are those of kube-proxy.'),
   'logging.options.text.splitStream': unused(bool, false, logging),
   'logging.options.text.infoBufferSize': unused(quantity, '0', logging, 'zero is unset'),

@@ -193,6 +193,12 @@ suite('flags', () => {
     })
   }
 
+  test('a server without a port is shown as an empty address, set by a flag', () => {
+    const { effective, origins } = load(['--metrics-port=0'])
+    assert.equal(effective.metricsBindAddress, '')
+    assert.equal(origins.get('metricsBindAddress'), 'flag')
+  })
+
   test('--metrics-port does not count beside --config', () => {
     assert.equal(loadFile('', ['--metrics-port=0']).config?.metricsBind?.port, 10_249)
   })

@@ -319,6 +319,11 @@ test('a repeated key and a second document are warnings', () => {
   ])
 })
 
+test('an error about a repeated key names the line that counts', () => {
+  const { errors } = loadFile('mode: ipvs\nmode: nftables\n')
+  assert.deepEqual(lines(errors), ['/etc/config.conf:4: mode: "nftables" is not allowed; allowed: iptables, ipvs'])
+})
+
 test('anchors and merge keys are understood', () => {
   const { errors, effective } = loadFile('iptables: &periods\n  syncPeriod: 1m\n  minSyncPeriod: 2s\nipvs:\n  <<: *periods\n')
   assert.deepEqual(lines(errors), [])
