@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
+import { loadConfig } from '../../src/config/load.ts'
 import { header, lines, load, loadFile } from './support.ts'
 
 suite('unknown fields are warned about and have no effect', () => {
@@ -112,9 +114,10 @@ suite('a file that is no configuration at all is one error', () => {
 })
 
 test('a --config file that is not there, or cannot be read, is named', () => {
-  assert.deepEqual(lines(load(['--config=/nowhere']).errors), [
-    '/nowhere: there is no such file; name a file that this process may read',
-  ])
+  const missing = load(['--config=/nowhere'])
+  assert.deepEqual(lines(missing.errors), ['/nowhere: there is no such file; name a file that this process may read'])
+  const folder = loadConfig({ flags: { config: '/' }, hostname: 'host1', readFile: path => readFileSync(path, 'utf8') })
+  assert.match(lines(folder.errors)[0] ?? '', /^\/: cannot be read: EISDIR.*; name a file that this process may read$/)
 })
 
 test('a repeated key and a second document are warnings', () => {
