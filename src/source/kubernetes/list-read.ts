@@ -1,0 +1,65 @@
+// One LIST of a reflector, page by page where it is paged. Gives the outcome as a value; nothing is thrown.
+
+import type { ApiRequest } from './api-request.ts'
+import { type AttemptOptions, noAnswer, toFailure } from './attempt.ts'
+import { StreamFault } from './failure.ts'
+import { readList } from './list-framing.ts'
+import type { Reading } from './object-index.ts'
+import { listRequest } from './queries.ts'
+import type { Outcome, Request } from './reflector-state.ts'
+import { listMetadata, rawObject } from './watch-event.ts'
+import { createWatchdog, type Watchdog } from './watchdog.ts'
+
+/** Runs until everything is read, or it fails, or the signal aborts (then the outcome means nothing). */
+export async function runList(
+  request: Request & { readonly doing: 'list' },
+  options: AttemptOptions,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { query, index, clock, timing, listener } = options
+  const startedAt = clock.now()
+  const watchdog = createWatchdog(clock, signal)
+  const readings: Reading[] = []
+  let messages = 0
+  try {
+    watchdog.expect(timing.listSilentMs, noAnswer(timing.listSilentMs))
+    let token: string | undefined
+    let version: string
+    do {
+      const page = await readPage(listRequest(query, request, token), watchdog)
+      token = page.continueToken
+      version = page.resourceVersion
+      messages += 1
+    } while (token !== undefined)
+    listener.listed({ intake: 'read', version, changes: index.replace(readings) })
+    watchdog.rest()
+    await listener.ready(watchdog.signal)
+    return { outcome: 'read', version }
+  } catch (error) {
+    const failure = toFailure(watchdog.fault() ?? error, options)
+    return { outcome: 'failed', failure, version: options.version, lastedMs: clock.now() - startedAt, messages }
+  } finally {
+    watchdog.end()
+  }
+
+  async function readPage(asked: ApiRequest, dog: Watchdog): Promise<ReturnType<typeof listMetadata>> {
+    const body = await options.client.open(asked, dog.signal)
+    if (messages === 0) listener.opened()
+    let metadata: ReturnType<typeof listMetadata> | undefined
+    await readList(touching(body, dog), {
+      item: value => readings.push(index.read(rawObject(value))),
+      field: (name, value) => {
+        if (name === 'metadata') metadata = listMetadata(value)
+      },
+    })
+    if (metadata === undefined) throw new StreamFault('malformed', 'the list has no metadata')
+    return metadata
+  }
+}
+
+async function* touching(chunks: AsyncIterable<Uint8Array>, watchdog: Watchdog): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    watchdog.touch()
+    yield chunk
+  }
+}
