@@ -1,0 +1,164 @@
+// The proxy running in a lab: configuration, a folder of manifests, and the certainty that what was written there is programmed.
+//
+//   await using proxy = await startProxy({ lab, arguments: ['--iptables-backend', 'nft'] })
+//   await proxy.program(objects)
+import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Outcome } from './agent/protocol.ts'
+import { Daemon } from './daemon.ts'
+import type { Lab } from './lab.ts'
+
+export interface ProxyOptions {
+  readonly lab: Lab
+  /** Fields of KubeProxyConfiguration beside the lab's own. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Further command line: `['--iptables-backend', 'legacy']`. */
+  readonly arguments?: readonly string[]
+}
+
+/** What every lab's proxy is told: the base configuration of test/golden. */
+const baseConfig = {
+  apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+  kind: 'KubeProxyConfiguration',
+  clusterCIDR: '10.244.0.0/16,fd00:10:244::/56',
+  conntrack: { maxPerCore: 0 },
+} as const
+
+export class RunningProxy implements AsyncDisposable {
+  readonly daemon: Daemon
+  readonly manifests: string
+  readonly #lab: Lab
+  #objects = ''
+  #marker = firstMarkerPort
+
+  constructor({ lab, daemon, manifests }: { lab: Lab; daemon: Daemon; manifests: string }) {
+    this.#lab = lab
+    this.daemon = daemon
+    this.manifests = manifests
+  }
+
+  /** Replaces the cluster's objects (YAML documents), and waits until they are what the node does with packets, in both families. */
+  async program(objects: string): Promise<void> {
+    await this.write(objects)
+    await this.settle()
+  }
+
+  /** Replaces the objects and waits for nothing. */
+  async write(objects: string): Promise<void> {
+    this.#objects = objects
+    const marker = markerObjects(++this.#marker, this.#lab)
+    await writeManifest(
+      join(this.manifests, 'cluster.yaml'),
+      [objects, ...marker.map(object => stringify(object))].join('\n---\n'),
+    )
+  }
+
+  /**
+   * Waits until what was written last is programmed completely. A Service of the lab's own, written in the same file, moves to
+   * a new port each time, and is asked until it answers. A pass may program it before other things, so this is done twice:
+   * passes run one after the other, so when the second move is seen, the pass that did the first is over.
+   */
+  async settle(): Promise<void> {
+    await this.#seeMarker()
+    await this.write(this.#objects)
+    await this.#seeMarker()
+  }
+
+  /** Stops the daemon by SIGTERM; the rules stay. */
+  async stop(): Promise<string> {
+    return this.daemon.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon[Symbol.asyncDispose]()
+  }
+
+  async #seeMarker(): Promise<void> {
+    for (const address of Object.values(markerAddress)) {
+      // An address that nobody serves yet may be met by silence, so attempts are short at first; on a slow machine they grow.
+      let timeoutMs = 25
+      const ask = async (): Promise<Outcome | undefined> => {
+        timeoutMs = Math.min(2000, timeoutMs * 1.5)
+        const target = { protocol: 'TCP', address, port: this.#marker, timeoutMs, count: 1, parallel: 1 } as const
+        const [outcome] = await this.#lab.agent(this.#lab.node.name).ask('connect', target)
+        return outcome?.ok ? outcome : undefined
+      }
+      await this.daemon.waitFor(ask, {
+        what: `the Service lab/marker to answer at ${address} port ${this.#marker}`,
+        deadlineMs: 30_000,
+      })
+    }
+  }
+}
+
+/** Starts the daemon on the lab's first node, with an empty folder of manifests. It has programmed nothing yet. */
+export async function startProxy({ lab, config = {}, arguments: extra = [] }: ProxyOptions): Promise<RunningProxy> {
+  const directory = await mkdtemp(join(lab.directory, 'proxy-'))
+  const paths = {
+    manifests: join(directory, 'manifests'),
+    config: join(directory, 'config.yaml'),
+    state: join(lab.directory, 'state'),
+  }
+  await mkdir(paths.manifests)
+  await writeFile(paths.config, stringify({ ...baseConfig, ...config }))
+  const daemon = new Daemon({
+    namespace: lab.node.namespace,
+    arguments: [
+      ...[
+        'run',
+        '--manifests',
+        paths.manifests,
+        '--config',
+        paths.config,
+        '--hostname-override',
+        lab.node.name,
+        '--state-dir',
+        paths.state,
+      ],
+      ...extra,
+    ],
+  })
+  daemon.start()
+  return new RunningProxy({ lab, daemon, manifests: paths.manifests })
+}
+
+/** Writes a manifest so that a watcher never sees half of it. */
+export async function writeManifest(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.unfinished`
+  await writeFile(unfinished, text)
+  await rename(unfinished, path)
+}
+
+const markerAddress = { ipv4: '10.96.255.254', ipv6: 'fd00:10:96::fffe' } as const
+const firstMarkerPort = 10_000
+
+function markerObjects(port: number, lab: Lab): readonly object[] {
+  const [pod] = lab.node.pods
+  if (pod === undefined) throw new Error('lab: the first node needs a pod, which the marker Service leads to')
+  const slice = (family: 'IPv4' | 'IPv6', address: string) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `marker-${family.toLowerCase()}`, namespace: 'lab', labels: { 'kubernetes.io/service-name': 'marker' } },
+    addressType: family,
+    endpoints: [{ addresses: [address], conditions: { ready: true }, nodeName: lab.node.name }],
+    ports: [{ name: 'marker', protocol: 'TCP', port: 8080 }],
+  })
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'marker', namespace: 'lab' },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: markerAddress.ipv4,
+        clusterIPs: [markerAddress.ipv4, markerAddress.ipv6],
+        ipFamilies: ['IPv4', 'IPv6'],
+        ipFamilyPolicy: 'RequireDualStack',
+        ports: [{ name: 'marker', port, protocol: 'TCP', targetPort: 8080 }],
+      },
+    },
+    slice('IPv4', pod.ipv4),
+    slice('IPv6', pod.ipv6),
+  ]
+}
