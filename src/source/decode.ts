@@ -101,5 +101,8 @@ function otherKind(apiVersion: string, kind: string): NotFollowed {
     const advice = `${kind} is followed in ${decoders[kind].apiVersion} only; write it so if it is meant for Switchyard.`
     return { notFollowed: 'kind', severity: 'info', reason, advice }
   }
+  if (kind === 'List') {
+    return { notFollowed: 'kind', severity: 'warning', reason, advice: 'Give it items, and put no List inside a List.' }
+  }
   return { notFollowed: 'kind', severity: 'info', reason, advice: 'Nothing to do.' }
 }

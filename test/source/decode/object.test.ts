@@ -48,6 +48,7 @@ describe('another kind is ignored, with what to do about it', () => {
       severity: 'info',
       advice: /followed in discovery\.k8s\.io\/v1 only/,
     },
+    { apiVersion: 'v1', kind: 'List', severity: 'warning', advice: /no List inside a List/ },
     { apiVersion: 'v1', kind: 'constructor', severity: 'info', advice: /Nothing to do/ },
   ]
   for (const { apiVersion, kind, severity, advice } of rows) {
