@@ -1,0 +1,108 @@
+// The main job, shown with real packets: a node, three pods and a client as network namespaces, the classic manifests of the
+// tutorials, and Switchyard between them. Ends with 0 only where everything was as it said.
+import { spawn } from 'node:child_process'
+import { copyFile, mkdir, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Daemon } from '../test/support/lab/daemon.ts'
+import { type Lab, startLab } from '../test/support/lab/lab.ts'
+import { listNamespaces } from '../test/support/lab/namespaces.ts'
+import { bad, command, say, title } from './screen.ts'
+import { showEverything } from './tour.ts'
+
+const usage = `Usage: npm run demo [-- --keep]
+
+  --keep   leave the laboratory and Switchyard running afterwards, and print how to explore and how to remove it
+`
+
+async function main(): Promise<number> {
+  const options = { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } as const
+  let wishes: { readonly keep: boolean; readonly help: boolean }
+  try {
+    wishes = parseArgs({ options }).values
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : error}\n\n${usage}`)
+    return 64
+  }
+  if (wishes.help) {
+    process.stdout.write(usage)
+    return 0
+  }
+  return demonstrate(wishes.keep)
+}
+
+async function demonstrate(keep: boolean): Promise<number> {
+  const started = performance.now()
+  title('Switchyard: from Service manifests to packets that arrive')
+  say('Building a laboratory of network namespaces: node1, the pods web-1, web-2 and web-3, a client outside.')
+  await using lab = await startLab({ prefix: await freePrefix(), nodes: [{ name: 'node1', pods: ['web-1', 'web-2', 'web-3'] }] })
+  await using daemon = await startSwitchyard(lab)
+  try {
+    await showEverything({ lab, daemon, manifests: manifestsOf(lab) })
+  } catch (error) {
+    bad(error instanceof Error ? error.message : String(error))
+    return 1
+  }
+  title(`All as promised, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
+  if (keep) await leave(lab, daemon)
+  else say('The laboratory is removed. `npm run demo -- --keep` leaves it for you to explore.')
+  return 0
+}
+
+const program = join(import.meta.dirname, '../bin/switchyard')
+
+function flagsFor(lab: Lab): readonly string[] {
+  return ['--manifests', manifestsOf(lab), '--hostname-override', 'node1', '--cluster-cidr', '10.244.0.0/16']
+}
+
+function manifestsOf(lab: Lab): string {
+  return join(lab.directory, 'manifests')
+}
+
+async function startSwitchyard(lab: Lab): Promise<Daemon> {
+  const source = join(import.meta.dirname, 'manifests')
+  const manifests = manifestsOf(lab)
+  await mkdir(manifests)
+  for (const file of await readdir(source)) await copyFile(join(source, file), join(manifests, file))
+  const daemon = new Daemon({ namespace: lab.node.namespace, arguments: flagsFor(lab) })
+  daemon.start()
+  command(`switchyard ${flagsFor(lab).join(' ')}`)
+  await daemon.waitForLog(({ msg }) => msg.startsWith('synced IPv4'), { what: 'Switchyard to program the node' })
+  return daemon
+}
+
+/** A Switchyard that outlives this process and its terminal. */
+async function startDetached(lab: Lab, logFile: string): Promise<void> {
+  const log = await open(logFile, 'a')
+  const argv = ['netns', 'exec', lab.node.namespace, program, ...flagsFor(lab)]
+  spawn('ip', argv, { stdio: ['ignore', log.fd, log.fd], detached: true }).unref()
+  await log.close()
+}
+
+/** `demo-`, or `demo2-` where an earlier one was kept. */
+async function freePrefix(): Promise<string> {
+  const taken = await listNamespaces()
+  for (let number = 1; ; number++) {
+    const prefix = number === 1 ? 'demo-' : `demo${number}-`
+    if (!taken.some(name => name.startsWith(prefix))) return prefix
+  }
+}
+
+async function leave(lab: Lab, daemon: Daemon): Promise<void> {
+  await daemon.stop()
+  const logFile = join(lab.directory, 'switchyard.log')
+  await startDetached(lab, logFile)
+  await lab.keep()
+  const node = lab.node.namespace
+  const client = lab.plan.client.namespace
+  title('The laboratory stays. Explore it:')
+  command(`ip netns exec ${client} curl 192.168.100.240        # as the client outside`)
+  command(`ip netns exec ${node} iptables -t nat -S            # what Switchyard programmed`)
+  command(`ip netns exec ${lab.pods[0]?.namespace} bash         # a shell in a pod`)
+  say(`Edit the manifests in ${manifestsOf(lab)} and see what Switchyard makes of it:`)
+  command(`tail -f ${logFile}`)
+  title('Remove it, Switchyard included:')
+  command(lab.removal)
+}
+
+process.exitCode = await main()
