@@ -43,7 +43,10 @@ export function seconds(milliseconds: number): string {
 
 /** An error of any origin as a failure with a name; what is no known error is a mistake of our own. */
 export function toFailure(error: unknown, { client, query }: AttemptOptions): Failure {
-  if (error instanceof ApiError) return error
+  if (error instanceof ApiError) {
+    const { kind, message, advice, retryAfterMs } = error
+    return { kind, message, advice, retryAfterMs }
+  }
   if (error instanceof CredentialsError) {
     return { kind: 'credentials', message: error.message, advice: error.advice, retryAfterMs: undefined }
   }

@@ -14,8 +14,8 @@ export type Request =
 
 export type Activity =
   | Request
-  | { readonly doing: 'wait'; readonly milliseconds: number; readonly then: Request }
-  | { readonly doing: 'reload credentials'; readonly then: Request }
+  | { readonly doing: 'wait'; readonly milliseconds: number; readonly next: Request }
+  | { readonly doing: 'reload credentials'; readonly next: Request }
 
 export interface ReflectorState {
   readonly activity: Activity
@@ -92,7 +92,7 @@ export function nextState(state: ReflectorState, outcome: Outcome, context: Step
 
 /** The request that is being made, or that comes after the wait. */
 export function pending({ activity }: ReflectorState): Request {
-  return 'then' in activity ? activity.then : activity
+  return 'next' in activity ? activity.next : activity
 }
 
 function afterSuccess(state: ReflectorState): ReflectorState {
@@ -109,13 +109,13 @@ function afterClose(
   if (lastedMs < timing.shortWatchMs && events === 0) {
     return afterFailure(state, { outcome: 'failed', failure: shortWatch, version, lastedMs, messages: 0 }, context)
   }
-  const then: Request = { doing: 'watch', after: version }
+  const next: Request = { doing: 'watch', after: version }
   const milliseconds = timing.shortWatchMs - lastedMs
   return {
     ...afterSuccess(state),
     version,
     failures: lastedMs >= timing.goodAfterMs ? 0 : state.failures,
-    activity: milliseconds > 0 ? { doing: 'wait', milliseconds, then } : then,
+    activity: milliseconds > 0 ? { doing: 'wait', milliseconds, next } : next,
   }
 }
 
@@ -143,11 +143,11 @@ function afterFailure(
     return { ...refused, activity: readRequest(refused, listVersion(known), context) }
   }
   if (cure === 'drop the field selector') return { ...known, withoutFieldSelector: true, activity: pending(state) }
-  const then = requestAfter({ state: known, cure, context })
-  if (reloads.has(kind) && !state.reloaded) return { ...known, activity: { doing: 'reload credentials', then } }
+  const next = requestAfter({ state: known, cure, context })
+  if (reloads.has(kind) && !state.reloaded) return { ...known, activity: { doing: 'reload credentials', next } }
   const failures = earlier + 1
   const milliseconds = delayAfter({ failures, retryAfterMs: failure.retryAfterMs, lastedMs }, timing, random)
-  return { ...known, failures, activity: { doing: 'wait', milliseconds, then } }
+  return { ...known, failures, activity: { doing: 'wait', milliseconds, next } }
 }
 
 type Cure =
@@ -191,6 +191,7 @@ function cureFor(state: ReflectorState, { kind }: Failure): Cure {
   const { doing } = pending(state)
   if (kind === 'selector rejected' && state.withoutFieldSelector) return 'read afresh'
   if (kind === 'rejected' && doing === 'stream list') return 'list without streaming'
+  if (kind === 'no end bookmark' && doing !== 'stream list') return 'repeat'
   // A list that is refused as too old was asked for by a version; nothing older than now can be had.
   if (kind === 'expired' && doing !== 'watch') return 'read afresh'
   const most = mostFruitless[kind]

@@ -1,5 +1,6 @@
 // Requests → answers: who is asking, which fault is in force, then list, watch, get or write.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { discover } from './discovery.ts'
 import type { FaultBook } from './faults.ts'
 import { concerns } from './faults.ts'
 import type { History } from './history.ts'
@@ -55,7 +56,7 @@ export function createServing(options: ServingOptions): Serving {
   }): Refusal | undefined {
     const { request, parsed, body, response } = asked
     if (!isKnown(request)) return unauthorized
-    if (parsed === undefined) return notFound('')
+    if (parsed === undefined) return serveOther(request, response)
     try {
       const refusal = faults.refusalFor(parsed)
       if (refusal === undefined) serve(parsed, body, response)
@@ -64,6 +65,13 @@ export function createServing(options: ServingOptions): Serving {
       if (error instanceof Refused) return error.refusal
       throw error
     }
+  }
+
+  function serveOther({ url = '/' }: IncomingMessage, response: ServerResponse): Refusal | undefined {
+    const found = discover(new URL(url, 'http://server').pathname)
+    if (found === undefined) return notFound('')
+    answer(response, 200, JSON.stringify(found))
+    return undefined
   }
 
   function serve(request: ParsedRequest, body: string, response: ServerResponse): void {

@@ -1,0 +1,147 @@
+// A consumer of the source that keeps what it is told, as the sync loop does, and compares it with what the server has.
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { ClusterObject } from '../../../../src/model/objects.ts'
+import { decodeObject } from '../../../../src/source/decode.ts'
+import { type ApiClient, createApiClient } from '../../../../src/source/kubernetes/client.ts'
+import type { Clock } from '../../../../src/source/kubernetes/clock.ts'
+import { type CredentialOptions, loadCredentials } from '../../../../src/source/kubernetes/credentials.ts'
+import { endpointSlices, ownNode, services } from '../../../../src/source/kubernetes/resources.ts'
+import { createKubernetesSource, type KubernetesSource } from '../../../../src/source/kubernetes/source.ts'
+import type { KubernetesSourceEvents } from '../../../../src/source/kubernetes/source-events.ts'
+import { defaultTiming, type ReflectorTiming } from '../../../../src/source/kubernetes/timing.ts'
+import type { ObjectChange, SourceProblem, SourceUpdate } from '../../../../src/source/source.ts'
+import type { ApiServer } from '../../../support/apiserver/index.ts'
+import { resourceNamed } from '../../../support/apiserver/resources.ts'
+import { matcher } from '../../../support/apiserver/selectors.ts'
+import { fastClock, seededRandom } from './clocks.ts'
+import { until } from './until.ts'
+
+export const nodeName = 'node-1'
+/** How many times as fast as the wall clock a follower lives. */
+export const speed = 100
+
+/** What `list` of a server gives, wherever the server runs. */
+export type Listing = Pick<ApiServer, 'list'>
+
+export interface Follower {
+  readonly source: KubernetesSource
+  readonly client: ApiClient
+  /** What the updates so far add up to. */
+  readonly state: ReadonlyMap<string, ClusterObject>
+  readonly updates: readonly Pick<SourceUpdate, 'complete' | 'unreadable'>[]
+  readonly changes: readonly ObjectChange[]
+  readonly problems: readonly SourceProblem[]
+  /** How often an event of this name was heard. */
+  heard<Name extends keyof KubernetesSourceEvents>(name: Name): readonly KubernetesSourceEvents[Name][0][]
+  /** Waits until services and slices are complete and everything is as the server has it. */
+  inStep(server: Listing): Promise<void>
+  /** What differs from the server, as text; empty where nothing does. */
+  difference(server: Listing): string
+  /** While paused, takes no update. */
+  pause(): void
+  resume(): void
+  stop(): Promise<void>
+}
+
+export interface FollowOptions {
+  readonly credentials: CredentialOptions
+  readonly clock?: Clock
+  readonly timing?: Partial<ReflectorTiming>
+  readonly keepChanges?: boolean
+}
+
+export async function follow(context: Pick<TestContext, 'after'>, options: FollowOptions): Promise<Follower> {
+  const { clock = fastClock(speed), timing = {}, keepChanges = true } = options
+  const client = createApiClient({ credentials: await loadCredentials(options.credentials), userAgent: 'switchyard/test' })
+  const problems: SourceProblem[] = []
+  const source = createKubernetesSource({
+    client,
+    nodeName,
+    report: problem => problems.push(problem),
+    clock,
+    random: seededRandom(1),
+    timing: { ...defaultTiming, ...timing },
+  })
+  const controller = new AbortController()
+  const state = new Map<string, ClusterObject>()
+  const updates: Pick<SourceUpdate, 'complete' | 'unreadable'>[] = []
+  const changes: ObjectChange[] = []
+  const events = new Map<string, unknown[]>()
+  let gate = Promise.withResolvers<void>()
+  gate.resolve()
+  for (const name of ['opened', 'synced', 'closed', 'failed', 'recovered', 'credentialsReloaded', 'paused', 'resumed'] as const) {
+    source.events.on(name, (event: unknown) => events.set(name, [...(events.get(name) ?? []), event]))
+  }
+  const running = consume()
+  context.after(stop)
+
+  return {
+    source,
+    client,
+    state,
+    updates,
+    changes,
+    problems,
+    heard: name => (events.get(name) ?? []) as never,
+    inStep: server =>
+      until(
+        () => updates.at(-1)?.complete === true && difference(server) === '',
+        () => difference(server) || 'complete',
+      ),
+    difference,
+    pause() {
+      gate = Promise.withResolvers<void>()
+    },
+    resume: () => gate.resolve(),
+    stop,
+  }
+
+  async function stop(): Promise<void> {
+    controller.abort()
+    gate.resolve()
+    await running
+    await client.close()
+  }
+
+  async function consume(): Promise<void> {
+    for await (const update of source.updates(controller.signal)) {
+      await gate.promise
+      apply(update)
+    }
+  }
+
+  function apply({ changes: made, complete, unreadable }: SourceUpdate): void {
+    if (keepChanges) updates.push({ complete, unreadable })
+    else updates[0] = { complete, unreadable }
+    for (const change of made) {
+      if (keepChanges) changes.push(change)
+      assert.notEqual(change.object, state.get(change.id), `a change of ${change.id} that changes nothing`)
+      if (change.object === undefined) state.delete(change.id)
+      else state.set(change.id, change.object)
+    }
+  }
+
+  function difference(server: Listing): string {
+    const expected = expectedState(server)
+    const wrong = [...new Set([...expected.keys(), ...state.keys()])].filter(id => !same(expected.get(id), state.get(id)))
+    return wrong.length === 0 ? '' : `${wrong.length} objects differ: ${wrong.slice(0, 5).join(', ')}`
+  }
+}
+
+/** What a follower is to know, worked out without a reflector. */
+export function expectedState(server: Listing): ReadonlyMap<string, ClusterObject> {
+  const expected = new Map<string, ClusterObject>()
+  for (const resource of [services, endpointSlices, ownNode(nodeName)]) {
+    const matches = matcher(resourceNamed(resource.plural), resource)
+    for (const object of server.list(resource.plural).filter(matches)) {
+      const decoded = decodeObject(object)
+      if (decoded.outcome === 'decoded') expected.set(decoded.id, decoded.object)
+    }
+  }
+  return expected
+}
+
+function same(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
+}
