@@ -75,8 +75,8 @@ export function localPods(settings: TrafficSettings, node: NodeFacts, family: Ip
 }
 
 /**
- * KubeProxyConfiguration nodePortAddresses for one family. A list without a range of this family means every address,
- * as in kube-proxy; loopback is left out where node ports cannot work there (IPv6, or localhostNodePorts off).
+ * KubeProxyConfiguration nodePortAddresses for one family. A list without a range of this family, or with one that is the whole family,
+ * means every address, as in kube-proxy; loopback is left out where node ports cannot work there (IPv6, or localhostNodePorts off).
  */
 export function nodePortDestinations(settings: TrafficSettings, node: NodeFacts, family: IpFamily): NodePortDestinations {
   if (settings.nodePortAddresses === 'all') return 'every local address'
@@ -85,7 +85,7 @@ export function nodePortDestinations(settings: TrafficSettings, node: NodeFacts,
     return primary === undefined ? [] : [primary]
   }
   const ranges = ofFamily(settings.nodePortAddresses, family)
-  if (ranges.length === 0) return 'every local address'
+  if (ranges.length === 0 || ranges.some(isWholeFamily)) return 'every local address'
   const loopbackWorks = family === 'IPv4' && settings.localhostNodePorts
   const selected = ofFamily(node.interfaceAddresses, family).filter(
     address => ranges.some(range => contains(range, address)) && (loopbackWorks || !isLoopback(address)),
@@ -98,5 +98,5 @@ export function servesLocalhostNodePorts(settings: TrafficSettings, family: IpFa
   if (family !== 'IPv4' || !settings.localhostNodePorts || settings.nodePortAddresses === 'primary') return false
   if (settings.nodePortAddresses === 'all') return true
   const ranges = ofFamily(settings.nodePortAddresses, 'IPv4')
-  return ranges.length === 0 || ranges.some(range => contains(range, '127.0.0.1' as Address))
+  return ranges.length === 0 || ranges.some(range => range.startsWith('127.') || contains(range, '127.0.0.1' as Address))
 }
