@@ -7,7 +7,7 @@ import { clientAddress, clientAddressCount } from '../lab/network-plan.ts'
 import { poll } from '../lab/poll.ts'
 import type { Flow } from './flow.ts'
 import { complainAboutStickiness, endpointOf, judge, summarize } from './judge.ts'
-import { connectFrom, nodeAddresses, send } from './send.ts'
+import { connectFrom, nodeIdentity, send } from './send.ts'
 
 export async function checkFlow(lab: Lab, flow: Flow): Promise<void> {
   const complaint = flow.expiresAfter === undefined ? await checkOnce(lab, flow) : await checkExpiry(lab, flow, flow.expiresAfter)
@@ -16,7 +16,7 @@ export async function checkFlow(lab: Lab, flow: Flow): Promise<void> {
 
 async function checkOnce(lab: Lab, flow: Flow): Promise<string | undefined> {
   const evidence = await send(lab, flow)
-  return judge(flow, evidence, nodeAddresses(lab)) ?? (flow.sticky ? complainAboutStickiness(evidence.outcomes) : undefined)
+  return judge(flow, evidence, nodeIdentity(lab)) ?? (flow.sticky ? complainAboutStickiness(evidence.outcomes) : undefined)
 }
 
 /**
@@ -28,7 +28,7 @@ async function checkExpiry(lab: Lab, flow: Flow, seconds: number): Promise<strin
   const before: string[] = []
   for (const from of sources) {
     const outcomes = await connectBeforeExpiry(lab, { flow, from, seconds })
-    const complaint = judge(flow, { outcomes, passed: 0 }, nodeAddresses(lab)) ?? complainAboutStickiness(outcomes)
+    const complaint = judge(flow, { outcomes, passed: 0 }, nodeIdentity(lab)) ?? complainAboutStickiness(outcomes)
     if (complaint !== undefined) return complaint
     before.push(endpoints(outcomes))
   }

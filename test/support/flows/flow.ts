@@ -13,8 +13,9 @@ export interface Answers {
 }
 
 /**
- * refused: the node answers at once that there is nobody. dropped: silence, and nothing passes the node.
- * untouched: the proxy leaves it alone, so that it goes where the node's routes lead: here nobody answers.
+ * refused: the sender is told that there is nobody. dropped: silence, and nothing passes the node.
+ * untouched: the proxy leaves it alone, so that it goes where the node's routes lead: to a listener of the node itself where
+ * the address is the node's, else to a network where nobody answers.
  */
 export type Silence = 'refused' | 'dropped' | 'untouched'
 

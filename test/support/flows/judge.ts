@@ -1,20 +1,27 @@
 // Whether what happened is what a flow expects. Pure: evidence in, complaint out.
 import type { Answered, Outcome } from '../lab/agent/protocol.ts'
-import type { Answers, Flow, Silence } from './flow.ts'
+import type { Answers, Flow } from './flow.ts'
 import { uniformBounds } from './probability.ts'
 
 export interface Evidence {
   readonly outcomes: readonly Outcome[]
-  /** How many of these connections passed the node's filters: what is dropped or rejected leaves no conntrack entry there. */
+  /** How many of these connections the node let through: what a filter drops leaves no conntrack entry there. */
   readonly passed: number
 }
 
+/** The node that runs the proxy, as the far ends see it. It listens on the port of every flow itself: see `send`. */
+export interface NodeIdentity {
+  readonly name: string
+  readonly addresses: readonly string[]
+}
+
 /** Undefined where all is as expected; otherwise what is wrong, with what was seen. */
-export function judge(flow: Flow, evidence: Evidence, nodeAddresses: readonly string[]): string | undefined {
+export function judge(flow: Flow, evidence: Evidence, node: NodeIdentity): string | undefined {
   const { expect } = flow
+  if (expect === 'untouched') return complainAboutTouch(evidence, node)
   if (typeof expect === 'string') return complainAboutSilence(expect, evidence)
   if ('notSupported' in expect) return undefined
-  return complainAboutAnswers({ flow, expect, outcomes: evidence.outcomes, nodeAddresses })
+  return complainAboutAnswers({ flow, expect, outcomes: evidence.outcomes, node })
 }
 
 /** `3 × a:8080 from 10.244.1.1, 1 × refused (connect ECONNREFUSED ...)`: what a person wants to know about many outcomes. */
@@ -34,39 +41,33 @@ export function endpointOf({ name, port }: Answered): string {
   return `${name}:${port}`
 }
 
-function complainAboutSilence(expect: Silence, { outcomes, passed }: Evidence): string | undefined {
-  const answered = outcomes.find(outcome => outcome.ok)
-  if (answered !== undefined) return `expected ${expect}, but somebody answered: ${summarize(outcomes)}`
-  const reasons = new Set(outcomes.map(outcome => (outcome.ok ? '' : outcome.reason)))
-  switch (expect) {
-    case 'refused':
-    case 'dropped': {
-      const reason = expect === 'refused' ? 'refused' : 'timeout'
-      if (reasons.size !== 1 || !reasons.has(reason)) return `expected ${expect}: ${summarize(outcomes)}`
-      return passed === 0
-        ? undefined
-        : `${summarize(outcomes)}, but ${passed} of them passed the node: someone else's ${reason}, not the proxy's`
-    }
-    case 'untouched':
-      return passed === outcomes.length
-        ? undefined
-        : `expected the proxy to leave it alone, but only ${passed} passed the node: ${summarize(outcomes)}`
-  }
+/** A port of the node that the proxy does not serve is answered by the node's own listener, so refusal is the proxy's work. */
+function complainAboutSilence(expect: 'refused' | 'dropped', { outcomes, passed }: Evidence): string | undefined {
+  const reason = expect === 'refused' ? 'refused' : 'timeout'
+  if (!outcomes.every(outcome => !outcome.ok && outcome.reason === reason)) return `expected ${expect}: ${summarize(outcomes)}`
+  if (expect === 'refused' || passed === 0) return undefined
+  return `no answer, but the node let ${passed} of ${outcomes.length} connections through: they were lost elsewhere`
+}
+
+/** What goes to the node is answered by the node; what goes elsewhere is let through, to a network that does not know the address. */
+function complainAboutTouch({ outcomes, passed }: Evidence, node: NodeIdentity): string | undefined {
+  const alone = outcomes.every(outcome => !outcome.ok || outcome.name === node.name) && passed === outcomes.length
+  return alone ? undefined : `expected the proxy to leave it alone, but the node let ${passed} through: ${summarize(outcomes)}`
 }
 
 function complainAboutAnswers(options: {
   flow: Flow
   expect: Answers
   outcomes: readonly Outcome[]
-  nodeAddresses: readonly string[]
+  node: NodeIdentity
 }): string | undefined {
-  const { flow, expect, outcomes, nodeAddresses } = options
+  const { flow, expect, outcomes, node } = options
   if (!outcomes.every(outcome => outcome.ok)) return `expected an answer each time: ${summarize(outcomes)}`
   const unexpected = outcomes.filter(outcome => !expect.to.some(endpoint => isEndpoint(outcome, endpoint)))
   if (unexpected.length > 0) return `somebody else answered: ${summarize(unexpected)}`
   const missing = flow.sticky ? [] : expect.to.filter(endpoint => !outcomes.some(outcome => isEndpoint(outcome, endpoint)))
   if (missing.length > 0) return `${missing.join(' ')} got none of ${outcomes.length} connections: ${summarize(outcomes)}`
-  const wrongSource = outcomes.filter(outcome => !hasSource(outcome, expect.source, nodeAddresses))
+  const wrongSource = outcomes.filter(outcome => !hasSource(outcome, expect.source, node))
   if (wrongSource.length > 0) return `expected the source to be ${sourceWords[expect.source]}: ${summarize(wrongSource)}`
   return flow.spread === undefined ? undefined : complainAboutSpread(expect.to, outcomes)
 }
@@ -86,9 +87,9 @@ function isEndpoint(outcome: Answered, endpoint: string): boolean {
   return outcome.name === endpoint || endpointOf(outcome) === endpoint
 }
 
-function hasSource(outcome: Answered, source: Answers['source'], nodeAddresses: readonly string[]): boolean {
+function hasSource(outcome: Answered, source: Answers['source'], node: NodeIdentity): boolean {
   const seen = sourceAddress(outcome)
-  return source === 'kept' ? seen === outcome.localAddress : nodeAddresses.includes(seen)
+  return source === 'kept' ? seen === outcome.localAddress : node.addresses.includes(seen)
 }
 
 function sourceAddress({ source }: Answered): string {

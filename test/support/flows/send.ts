@@ -3,7 +3,7 @@ import type { Outcome } from '../lab/agent/protocol.ts'
 import type { Lab } from '../lab/lab.ts'
 import { clientAddress, farClient } from '../lab/network-plan.ts'
 import type { Destination, Expectation, Flow } from './flow.ts'
-import type { Evidence } from './judge.ts'
+import type { Evidence, NodeIdentity } from './judge.ts'
 import { connectionsToReachAll } from './probability.ts'
 
 /** An answer may take long on a busy machine: what ends the wait is the answer. Silence is proven otherwise, so this one is short. */
@@ -14,9 +14,15 @@ const silentConnections = 4
 
 const parallel = 8
 
+/**
+ * The node listens on the flow's own port meanwhile, under its name: what no rule takes away from it is answered by it, and
+ * cannot pass for refused.
+ */
 export async function send(lab: Lab, flow: Flow): Promise<Evidence> {
+  await listenOnNode(lab, flow.to)
   const outcomes = await connectFrom(lab, { flow, from: sourceAddress(flow), count: flow.repeat ?? defaultRepeat(flow) })
-  const passed = isSilence(flow.expect) ? await passedTheNode(lab, flow.to, outcomes) : 0
+  const needsConntrack = flow.expect === 'dropped' || flow.expect === 'untouched'
+  const passed = needsConntrack ? await passedTheNode(lab, flow.to, outcomes) : 0
   return { outcomes, passed }
 }
 
@@ -33,9 +39,14 @@ export function connectFrom(
     .ask('connect', { protocol, address, port, from, timeoutMs, count, parallel: flow.sticky ? 1 : parallel })
 }
 
-/** Every address that the node itself may send from: what a masqueraded connection comes from. */
-export function nodeAddresses({ node }: Lab): readonly string[] {
-  return [node.ipv4, node.ipv6, node.bridge.ipv4, node.bridge.ipv6]
+/** The lab's first node; its addresses are what a masqueraded connection comes from. */
+export function nodeIdentity({ node }: Lab): NodeIdentity {
+  return { name: node.name, addresses: [node.ipv4, node.ipv6, node.bridge.ipv4, node.bridge.ipv6] }
+}
+
+async function listenOnNode(lab: Lab, { port, protocol }: Destination): Promise<void> {
+  const { name } = lab.node
+  await lab.agent(name).ask('serve', { name, tcp: protocol === 'TCP' ? [port] : [], udp: protocol === 'UDP' ? [port] : [] })
 }
 
 function isSilence(expect: Flow['expect']): expect is Extract<Expectation, string> {

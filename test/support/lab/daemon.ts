@@ -8,6 +8,8 @@ import { type PollOptions, poll } from './poll.ts'
 export interface DaemonOptions {
   readonly namespace: string
   readonly arguments: readonly string[]
+  /** Beside what this process has; a PATH of its own decides which tools the daemon finds. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** One line of the daemon's JSON log; a line that is not JSON is a `msg` alone. */
@@ -35,6 +37,7 @@ export class Daemon implements AsyncDisposable {
     const child = spawn('ip', ['netns', 'exec', this.#options.namespace, program, ...this.#options.arguments], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
+      env: { ...process.env, ...this.#options.environment },
     })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {

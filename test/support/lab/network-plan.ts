@@ -56,8 +56,15 @@ export const clientAddressCount = 16
 /** The client's address outside of every network that the node is attached to. */
 export const farClient: AddressPair = { ipv4: '203.0.113.50', ipv6: '2001:db8:ffff::50' }
 
-/** Where external IPs and load balancer addresses of tests may lie: the client sends these networks to the first node. */
-export const serviceNetworks: readonly string[] = ['192.168.100.0/24', '203.0.113.0/24', '198.51.100.0/24', '2001:db8::/32']
+/** Where the addresses of Services may lie, cluster IPs first: the client sends these networks to the first node. */
+export const serviceNetworks: readonly string[] = [
+  '10.96.0.0/12',
+  'fd00:10:96::/64',
+  '192.168.100.0/24',
+  '203.0.113.0/24',
+  '198.51.100.0/24',
+  '2001:db8::/32',
+]
 
 /** Link names end at 15 characters (IFNAMSIZ), and a pod's link is called `veth-<pod>`. */
 const longestPodName = 10

@@ -24,9 +24,10 @@ const everywhere = {
   'ipv6/conf/all/accept_dad': '0',
   'ipv6/conf/default/accept_dad': '0',
   'ipv6/conf/default/accept_ra': '0',
-  // The kernel answers "unreachable" at most once a second to one peer by default; a test that asks twice would time out.
-  'ipv4/icmp_ratelimit': '0',
-  'ipv6/icmp/ratelimit': '0',
+  // The kernel limits how often it says "unreachable" to a peer and at all. UDP asks once, so each answer counts. The masks
+  // name the types that are limited: none (IPv6 takes no empty list, so there it is type 0, which does not exist).
+  'ipv4/icmp_ratemask': '0',
+  'ipv6/icmp/ratemask': '0',
   // A reply may come by another way than the request went.
   'ipv4/conf/all/rp_filter': '0',
   'ipv4/conf/default/rp_filter': '0',

@@ -5,11 +5,17 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { endText, greeting, type ServeOptions } from './protocol.ts'
 
-/** Listens on every port in both families. Ends only with the process. Throws where a port is taken. */
+const serving = new Map<string, Promise<void>>()
+
+/**
+ * Listens on every port in both families; one that is served already stays as it is. Ends only with the process.
+ * Throws where another process has a port.
+ */
 export async function serve({ name, tcp, udp }: ServeOptions): Promise<void> {
+  const once = (key: string, start: () => Promise<void>) => serving.get(key) ?? serving.set(key, start()).get(key)
   await Promise.all([
-    ...tcp.map(port => listen(createServer(answerTcp(name)), port)),
-    ...udp.map(port => bind(answerUdp(name, port), port)),
+    ...tcp.map(port => once(`TCP ${port}`, () => listen(createServer(answerTcp(name)), port))),
+    ...udp.map(port => once(`UDP ${port}`, () => bind(answerUdp(name, port), port))),
   ])
 }
 
