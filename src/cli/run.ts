@@ -15,7 +15,7 @@ import { keepRouteLocalnet } from './keep-route-localnet.ts'
 import { createLogger, type Logger } from './log.ts'
 import { logSyncEvents } from './log-events.ts'
 import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
-import { openSource } from './open-source.ts'
+import { type OpenedSource, openSource } from './open-source.ts'
 import { prepareModes } from './prepare-modes.ts'
 import { version } from './version.ts'
 
@@ -57,12 +57,14 @@ async function follow(config: Config, log: Logger, signal: AbortSignal): Promise
     `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
   )
   const claim = await claimThisNode(log)
+  let opened: OpenedSource | undefined
   try {
     await waitForKubeProxyToEnd(log, signal)
     if (signal.aborted) return
     const exec = createExec()
     const modes = await prepareModes({ config, exec, log })
-    const source = openSource(config, log)
+    opened = await openSource(config, log)
+    const { source } = opened
     const events = createSyncEmitter()
     logSyncEvents(events, log)
     keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: config.traffic, log })
@@ -72,6 +74,7 @@ async function follow(config: Config, log: Logger, signal: AbortSignal): Promise
     await runEngine(engine, signal)
     await watch
   } finally {
+    await opened?.close()
     await claim.release()
   }
 }
