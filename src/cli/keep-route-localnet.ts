@@ -8,14 +8,14 @@ import type { Logger } from './log.ts'
 export function keepRouteLocalnet(options: {
   readonly events: SyncEmitter
   readonly sysctl: Sysctl
-  readonly settings: TrafficSettings
+  readonly settings: () => TrafficSettings
   readonly log: Logger
 }): void {
   const { events, sysctl, settings, log } = options
   let complained = false
   events.on('synced', ({ family, hasNodePorts }) => {
     if (family !== 'IPv4') return
-    enableRouteLocalnet({ sysctl, settings, hasNodePorts })
+    enableRouteLocalnet({ sysctl, settings: settings(), hasNodePorts })
       .then(changed => {
         if (changed !== undefined) log.info(changed)
         complained = false

@@ -1,9 +1,8 @@
 // The daemon: flags and files → configuration → engine, until SIGTERM. The rules stay when it ends.
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Config } from '../config/config.ts'
 import { parseFlags } from '../config/flag-parser.ts'
-import { loadConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { type ConfigProblem, formatProblem } from '../config/problem.ts'
 import { flagHelp } from '../config/reference.ts'
 import { createExec } from '../kernel/exec.ts'
@@ -12,6 +11,7 @@ import { createSysctl } from '../kernel/sysctl.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
 import { keepRouteLocalnet } from './keep-route-localnet.ts'
+import { LiveConfig } from './live-config.ts'
 import { createLogger, type Logger } from './log.ts'
 import { logSyncEvents } from './log-events.ts'
 import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
@@ -25,15 +25,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (parsed.errors.length > 0) return refuse(parsed.errors)
   if (flags.help === true) return print(help())
   if (flags.version === 'true' || flags.version === 'raw') return print(`Switchyard ${version()}\n`)
-  const loaded = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
+  const load = (): LoadedConfig => loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
+  const loaded = load()
   if (loaded.config === undefined) return refuse([...loaded.errors, ...loaded.warnings])
   const log = createLogger(loaded.config.logging)
   for (const problem of loaded.warnings) log.warn(formatProblem(problem))
   for (const problem of loaded.notices) log.info(formatProblem(problem))
-  return runDaemon(loaded.config, log)
+  return runDaemon(new LiveConfig({ loaded, config: loaded.config, load, log }), log)
 }
 
-async function runDaemon(config: Config, log: Logger): Promise<number> {
+async function runDaemon(live: LiveConfig, log: Logger): Promise<number> {
   const stop = new AbortController()
   const onSignal = (name: NodeJS.Signals): void => {
     log.info(`${name}: ending; the rules stay as they are`)
@@ -41,17 +42,21 @@ async function runDaemon(config: Config, log: Logger): Promise<number> {
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   try {
-    await follow(config, log, stop.signal)
+    await follow(live, log, stop.signal)
     log.info('ended')
     return 0
   } catch (error) {
     log.fatal(error instanceof Error ? error.message : String(error))
     if (!(error instanceof Error) || process.env['SWITCHYARD_STACKS'] !== undefined) log.fatal(error)
     return 1
+  } finally {
+    // What still waits, for a kube-proxy for instance, would keep the process alive.
+    stop.abort()
   }
 }
 
-async function follow(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const { config } = live
   log.info(
     { node: config.nodeName, mode: config.mode },
     `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
@@ -67,11 +72,13 @@ async function follow(config: Config, log: Logger, signal: AbortSignal): Promise
     const { source } = opened
     const events = createSyncEmitter()
     logSyncEvents(events, log)
-    keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: config.traffic, log })
+    keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: () => live.config.traffic, log })
     const watch = watchForKubeProxy({ log, everyMs: config.syncPeriodMs, signal })
     log.info(`following ${source.description}`)
-    const engine = { settings: { ...config }, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }
-    await runEngine(engine, signal)
+    const engine = { settings: config, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }
+    const following = live.follow(signal)
+    await runEngine({ ...engine, onSettings: take => live.onChange(take) }, signal)
+    await following
     await watch
   } finally {
     await opened?.close()

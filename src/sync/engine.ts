@@ -19,6 +19,8 @@ export interface EngineSettings extends CoalesceSettings {
 
 export interface EngineOptions {
   readonly settings: EngineSettings
+  /** Called once with what takes new settings: they hold from the next pass on, which compares everything. nodeName stays. */
+  readonly onSettings?: (take: (settings: EngineSettings) => void) => void
   readonly source: Source
   // biome-ignore lint/suspicious/noExplicitAny: the engine never looks into the states of a mode.
   readonly modes: readonly Mode<any, any>[]
@@ -31,7 +33,8 @@ export interface EngineOptions {
 
 /** Resolves when the signal has aborted and no pass is under way. Rejects where the source can never be read. */
 export async function runEngine(options: EngineOptions, signal: AbortSignal): Promise<void> {
-  const { settings, source, modes, exec, events, now } = options
+  const { source, modes, exec, events, now } = options
+  let { settings } = options
   const store = createStore({ nodeName: settings.nodeName })
   let facts: NodeFacts = nodeFacts(settings.nodeName, undefined, options.interfaceAddresses())
   let sweep = false
@@ -44,6 +47,11 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   const everything = (): void => {
     if (complete) for (const loop of loops) loop.markDirty('everything')
   }
+
+  options.onSettings?.(fresh => {
+    settings = { ...fresh, nodeName: settings.nodeName }
+    everything()
+  })
 
   /** What all rules may depend on: this Node's zone, addresses and pod ranges, and the kernel's addresses. */
   const refreshFacts = (): void => {
@@ -68,13 +76,20 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   const follow = async (): Promise<void> => {
     for await (const update of source.updates(signal)) take(update)
   }
-  const refresh = setInterval(refreshFacts, settings.syncPeriodMs)
+  let refresh: NodeJS.Timeout | undefined
+  const refreshLater = (): void => {
+    refresh = setTimeout(() => {
+      refreshFacts()
+      refreshLater()
+    }, settings.syncPeriodMs)
+  }
+  refreshLater()
   try {
     const stop = new AbortController()
     const running = loops.map(loop => loop.run(AbortSignal.any([signal, stop.signal])))
     await follow().finally(() => stop.abort())
     await Promise.all(running)
   } finally {
-    clearInterval(refresh)
+    clearTimeout(refresh)
   }
 }

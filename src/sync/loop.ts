@@ -77,7 +77,7 @@ export class SyncLoop {
       const report = await sync.pass(input())
       this.#failures = 0
       this.#earliestPass = now() + gapAfterPass(report.kind === 'partial' ? report.milliseconds : 0, settings())
-      if (this.#nextCheck === Number.POSITIVE_INFINITY) this.#nextCheck = now() + Math.min(1000, settings().syncPeriodMs)
+      this.#planCheck(report.kind)
       events.emit('synced', report)
       await this.#finishRepair()
     } catch (error) {
@@ -86,6 +86,14 @@ export class SyncLoop {
       this.#earliestPass = now() + retryInMs
       events.emit('syncFailed', { family: sync.family, error: asError(error), failures: this.#failures, retryInMs })
     }
+  }
+
+  /** The first check comes soon, since it shows how this iptables words our rules; a shorter syncPeriod counts from the next full pass on. */
+  #planCheck(kind: 'full' | 'partial'): void {
+    const { now, settings } = this.#options
+    const { syncPeriodMs } = settings()
+    if (this.#nextCheck === Number.POSITIVE_INFINITY) this.#nextCheck = now() + Math.min(1000, syncPeriodMs)
+    else if (kind === 'full') this.#nextCheck = Math.min(this.#nextCheck, now() + syncPeriodMs)
   }
 
   async #finishRepair(): Promise<void> {
