@@ -3,6 +3,7 @@ import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
 import { sharedChainsToCreate } from './base-chains.ts'
+import { leftBy, usedByOthers } from './leftovers.ts'
 import { type Desired, digestOf, type Observed, type ObservedTable, observedTable, type Rendered } from './state.ts'
 
 export function confirm(change: Change<Desired, Observed>): Observed {
@@ -14,9 +15,9 @@ export function confirm(change: Change<Desired, Observed>): Observed {
 
 function confirmService(observed: Observed, key: ServiceKey, after: Rendered | undefined): void {
   const before = observed.services.get(key)
-  for (const chain of before?.leaves.keys() ?? []) {
-    if (!after?.leaves.has(chain) && !observed.nat.foreignReferences.has(chain)) observed.nat.leaves.delete(chain)
-  }
+  const { unused, used } = leftBy({ observed, before, after })
+  for (const chain of unused) observed.nat.leaves.delete(chain)
+  for (const [chain, leaf] of used) observed.nat.leaves.set(chain, leaf)
   for (const { table, chain, rule } of before?.dispatch ?? [])
     observedTable(observed, table).dispatch.get(chain)?.rules.delete(rule)
   if (after === undefined) {
@@ -55,7 +56,8 @@ function confirmEverything({ observed, desired, sweep }: Change<Desired, Observe
 }
 
 function remains(table: ObservedTable, sweep: boolean): ObservedTable {
-  const leaves = [...table.leaves].filter(([chain]) => !sweep || table.foreignReferences.has(chain))
+  const used = usedByOthers(table)
+  const leaves = [...table.leaves].filter(([chain]) => !sweep || used.has(chain))
   return { ...table, leaves: new Map(leaves), dispatch: new Map() }
 }
 

@@ -1,9 +1,10 @@
 // Desired against Observed → Difference: which chains to write, which rules to add and remove, which chains to delete. No text of leaf chains, no order:
 // that is `feed.ts`'s part.
-import { type Table, tables } from '../../kernel/iptables.ts'
+import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
 import { type FixedChain, type SharedRule, sharedChainsToCreate } from './base-chains.ts'
+import { type Deletion, leftChains, staleChains } from './leftovers.ts'
 import {
   type Desired,
   type Digest,
@@ -41,7 +42,7 @@ export interface Difference {
   readonly dispatch: readonly DispatchDifference[]
   readonly createShared: readonly { readonly table: Table; readonly name: string }[]
   readonly shared: readonly SharedRule[]
-  readonly deletions: readonly { readonly table: Table; readonly chain: string; readonly owner: ServiceKey | undefined }[]
+  readonly deletions: readonly Deletion[]
   readonly kept: readonly string[]
 }
 
@@ -185,37 +186,4 @@ function wantedRules(desired: Desired, table: Table, chain: string): readonly Ow
 
 function isPresent(observed: Observed, { table, chain, rule }: SharedRule): boolean {
   return observedTable(observed, table).shared.get(chain)?.has(rule) ?? false
-}
-
-type Deletions = Pick<Difference, 'deletions' | 'kept'>
-
-/** Every chain of ours in the kernel that nobody wants. */
-function staleChains({ observed, desired, sweep }: DiffInput): Deletions {
-  if (!sweep) return { deletions: [], kept: [] }
-  const wanted = new Set(desired.base.leaves.map(({ table, name }) => `${table} ${name}`))
-  for (const { leaves } of desired.services.values()) for (const chain of leaves.keys()) wanted.add(`nat ${chain}`)
-  const deletions: { table: Table; chain: string; owner: undefined }[] = []
-  const kept: string[] = []
-  for (const table of tables) {
-    const { leaves, foreignReferences } = observedTable(observed, table)
-    for (const chain of leaves.keys()) {
-      if (wanted.has(`${table} ${chain}`)) continue
-      const user = foreignReferences.get(chain)
-      if (user === undefined) deletions.push({ table, chain, owner: undefined })
-      else kept.push(`${table} chain ${chain} is no longer needed, but a rule of chain ${user}, which is not ours, jumps to it`)
-    }
-  }
-  return { deletions, kept }
-}
-
-/** The chains that the touched Services had and have no more. */
-function leftChains(services: Iterable<ServiceKey>, { observed, desired }: DiffInput): Deletions {
-  const deletions = [...services].flatMap(owner => {
-    const before: Rendered | undefined = observed.services.get(owner)
-    const after: Rendered | undefined = desired.services.get(owner)
-    return [...(before?.leaves.keys() ?? [])]
-      .filter(chain => !after?.leaves.has(chain) && observed.nat.leaves.has(chain) && !observed.nat.foreignReferences.has(chain))
-      .map(chain => ({ table: 'nat' as const, chain, owner }))
-  })
-  return { deletions, kept: [] }
 }

@@ -15,6 +15,7 @@ import {
 import { isExternallyAccessible, type ServicePort } from '../../model/service-port.ts'
 import { type Decision, type Fate, hasEndpoints } from '../../model/traffic-policy.ts'
 import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
+import { oneIn } from './probability.ts'
 
 /** A chain of nat that belongs to one service port; `rules` without their `-A CHAIN `. */
 export interface LeafChain {
@@ -114,7 +115,7 @@ function balancing(servicePort: ServicePort, endpoints: readonly Endpoint[], con
   )
   const random = targets.map(({ chain, note }, index) => {
     const left = targets.length - index
-    return rule(...note, ...(left === 1 ? [] : [`-m statistic --mode random --probability ${probability(left)}`]), `-j ${chain}`)
+    return rule(...note, ...(left === 1 ? [] : [`-m statistic --mode random --probability ${oneIn(left)}`]), `-j ${chain}`)
   })
   return seconds === undefined ? random : [...sticky, ...random]
 }
@@ -274,14 +275,6 @@ function protocolAndPort(servicePort: ServicePort, port: number, note: string): 
 function recentList(chain: string, { family }: ServicePort): string {
   const mask = family === 'IPv6' ? 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' : '255.255.255.255'
   return `--name ${chain} --mask ${mask} --rsource`
-}
-
-/**
- * 1/n as the kernel keeps it: kube-proxy writes ten digits, the kernel rounds them to a multiple of 2^-31 and prints eleven.
- */
-function probability(n: number): string {
-  const written = Number((1 / n).toFixed(10))
-  return (Math.round(written * 2 ** 31) / 2 ** 31).toFixed(11)
 }
 
 function protocolOf(servicePort: ServicePort): string {
