@@ -158,18 +158,22 @@ export class FamilySync<Desired, Observed> {
     change: { desired: Desired; observed: Observed; touched: Scope; sweep: boolean },
     input: PassInput,
   ): Promise<Applied> {
-    const { mode, exec, events } = this.#options
-    const held = this.#hold(change.desired, change.observed)
-    const plan = mode.diff({ ...change, desired: held })
-    for (const what of plan.kept) events.emit('kept', { family: mode.family, what })
+    const held = { ...change, desired: this.#hold(change.desired, change.observed) }
     try {
-      const applied = await applyPlan(plan, exec)
-      this.#observed = mode.confirm({ ...change, desired: held })
+      const applied = await this.#apply(held)
+      this.#observed = this.#options.mode.confirm(held)
       return applied
     } catch (error) {
       if (!(error instanceof ApplyError) || !error.blamesInput) throw error
       return await this.#makeSoWithoutCulprits(error, input)
     }
+  }
+
+  #apply(change: Change<Desired, Observed>): Promise<Applied> {
+    const { mode, exec, events } = this.#options
+    const plan = mode.diff(change)
+    for (const what of plan.kept) events.emit('kept', { family: mode.family, what })
+    return applyPlan(plan, exec)
   }
 
   /** The kernel refused something. Find out whose it is, quarantine that, and program all others. */
@@ -185,7 +189,7 @@ export class FamilySync<Desired, Observed> {
 
   /** How `findCulprits` tries: each trial starts from the kernel as it is. */
   #trial(input: PassInput): Trial {
-    const { mode, exec } = this.#options
+    const { mode } = this.#options
     return {
       apply: async ({ without, touched }) => {
         const observed = await this.#read('everything')
@@ -197,7 +201,7 @@ export class FamilySync<Desired, Observed> {
           touched: touched ?? 'everything',
           sweep: input.sweep && !touched,
         }
-        const applied = await applyPlan(mode.diff(change), exec)
+        const applied = await this.#apply(change)
         this.#desired = desired
         if (touched === undefined) this.#observed = mode.confirm(change)
         return applied
