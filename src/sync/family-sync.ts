@@ -94,21 +94,26 @@ export class FamilySync<Desired, Observed> {
 
   /** What the kernel holds otherwise than we left it. Reads; marks everything dirty where something is found. */
   async checkDrift(extent: Extent): Promise<readonly Drift[]> {
-    if (this.#desired === undefined || this.#observed === undefined || !this.#swept || this.isDirty) return []
-    const { mode } = this.#options
+    if (this.#desired === undefined || this.#observed === undefined || this.isDirty) return []
     const observed = await this.#read(extent).catch((error: unknown) => {
       // A base chain that is gone makes its query fail: the full read will tell what is left.
       if (extent === 'base') return undefined
       throw error
     })
     const whole = extent === 'everything' ? observed : undefined
-    const drifts = observed === undefined ? [] : mode.drift(this.#desired, observed, extent)
+    const drifts = observed === undefined ? [] : this.#drift(this.#desired, observed, extent)
     if (observed !== undefined && drifts.length === 0) return []
     if (extent === 'base') return this.checkDrift('everything')
-    if (whole !== undefined) this.#suspectedAliases = mode.learnAliases(this.#desired, whole)
+    if (whole !== undefined) this.#suspectedAliases = this.#options.mode.learnAliases(this.#desired, whole)
     this.#observed = whole
     this.markDirty('everything')
     return drifts
+  }
+
+  /** What was not swept is in nobody's way: it may belong to what could not be read. */
+  #drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
+    const drifts = this.#options.mode.drift(desired, observed, extent)
+    return this.#swept ? drifts : drifts.filter(({ kind }) => kind !== 'unexpected')
   }
 
   /**
