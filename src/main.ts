@@ -4,6 +4,10 @@ import { type Command, commands, usage } from './cli/commands.ts'
 const [first, ...rest] = process.argv.slice(2)
 const named = first === undefined ? undefined : commands[first]
 
+// Who reads our output may stop early: `switchyard config | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main()
 
 async function main(): Promise<number> {

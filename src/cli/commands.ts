@@ -6,11 +6,13 @@ export interface Command {
 
 export const commands: Readonly<Record<string, Command>> = {
   run: { about: 'follow the cluster and program this node (the default)', load: () => import('./run.ts') },
+  config: { about: 'print the effective configuration and where each value comes from', load: () => import('./config.ts') },
+  cleanup: { about: 'remove everything of ours from this node', load: () => import('./cleanup.ts') },
   help: { about: 'print this', load: async () => ({ main: async () => print(usage()) }) },
 }
 
 export function usage(): string {
-  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`)
+  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(9)}${about}`)
   return `Usage: switchyard [COMMAND] [FLAGS]
 
 Switchyard programs this node's kernel so that a connection to a Kubernetes Service reaches a Pod.

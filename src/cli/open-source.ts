@@ -35,7 +35,11 @@ async function openApiServer(options: {
   const { loadCredentials } = await import('../source/kubernetes/credentials.ts')
   const { createApiClient } = await import('../source/kubernetes/client.ts')
   const { createKubernetesSource } = await import('../source/kubernetes/source.ts')
-  const credentials = await loadCredentials({ kubeconfig: source.kubeconfig, master: source.master })
+  const credentials = await loadCredentials({ kubeconfig: source.kubeconfig, master: source.master }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const advice = 'name a kubeconfig (clientConnection.kubeconfig or --kubeconfig), or a folder of manifests (--manifests)'
+    throw new Error(`cannot reach an API server: ${reason}; ${advice}`, { cause })
+  })
   const client = createApiClient({ credentials, userAgent: `switchyard/${version()} (linux/${arch()})` })
   const following = createKubernetesSource({ client, nodeName, report })
   return { source: following, api: { client, source: following }, close: () => client.close() }

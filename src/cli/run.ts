@@ -1,10 +1,11 @@
 // The daemon: flags and files → configuration → engine, until SIGTERM. The rules stay when it ends.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseFlags } from '../config/flag-parser.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { type ConfigProblem, formatProblem } from '../config/problem.ts'
 import { flagHelp } from '../config/reference.ts'
+import { kubeProxyYaml } from '../config/render.ts'
 import { createExec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
@@ -28,6 +29,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const load = (): LoadedConfig => loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
   const loaded = load()
   if (loaded.config === undefined) return refuse([...loaded.errors, ...loaded.warnings])
+  if (flags['write-config-to'] !== undefined) return writeConfig(flags['write-config-to'], loaded)
+  if (flags.cleanup === true) return (await import('./cleanup.ts')).cleanup({ dryRun: false, force: false })
   const log = createLogger(loaded.config.logging)
   for (const problem of loaded.warnings) log.warn(formatProblem(problem))
   for (const problem of loaded.notices) log.info(formatProblem(problem))
@@ -83,6 +86,18 @@ async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promi
   } finally {
     await opened?.close()
     await claim.release()
+  }
+}
+
+/** As kube-proxy does: flags and file together, with all defaults, as a file that it would read again. */
+function writeConfig(path: string, loaded: LoadedConfig): number {
+  try {
+    writeFileSync(path, kubeProxyYaml(loaded.effective))
+    process.stdout.write(`wrote ${path}\n`)
+    return 0
+  } catch (error) {
+    process.stderr.write(`switchyard: --write-config-to ${path}: ${error instanceof Error ? error.message : error}\n`)
+    return 1
   }
 }
 

@@ -73,11 +73,16 @@ async function evidence(tools: IptablesTools, exec: Exec): Promise<BackendEviden
   const names = chains.map(({ name }) => name)
   return {
     usable: true,
-    kubeletHint: names.some(name => name === 'KUBE-IPTABLES-HINT' || name === 'KUBE-KUBELET-CANARY'),
+    kubeletHint: hasKubeletHint(output.stdout),
     proxyChains: names.filter(name => name === 'KUBE-SERVICES').length,
     rules: chains.reduce((sum, { rules }) => sum + rules.length, 0),
     note: undefined,
   }
+}
+
+/** Whether an iptables-save output has the chains that kubelet makes for nobody but those who look for its backend. */
+export function hasKubeletHint(save: string): boolean {
+  return /^:(KUBE-IPTABLES-HINT|KUBE-KUBELET-CANARY) /m.test(save)
 }
 
 async function presence(tools: IptablesTools, exec: Exec): Promise<BackendEvidence> {

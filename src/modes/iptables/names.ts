@@ -73,3 +73,8 @@ export function chainKind(table: Table, name: string): ChainKind {
   if (fixedLeaves[table].has(name) || (table === 'nat' && serviceChainName.test(name))) return 'leaf'
   return sharedChains[table].has(name) ? 'shared' : 'foreign'
 }
+
+/** Chains that the built-in ones jump to by our own rules; a jump from there to any other chain of ours is somebody else's. */
+export function isEntryChain(table: Table, name: string): boolean {
+  return dispatchChains[table].has(name) || name === 'KUBE-POSTROUTING' || name === 'KUBE-FORWARD' || name === 'KUBE-FIREWALL'
+}

@@ -1,7 +1,7 @@
 // What iptables-save (or `iptables -S CHAIN`) printed → Observed.
 import { parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
 import type { Aliases } from '../mode.ts'
-import { chainKind } from './names.ts'
+import { chainKind, isEntryChain } from './names.ts'
 import { type Digest, digestOf, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
 
 export function emptyObserved(): Observed {
@@ -70,9 +70,11 @@ function jumpsOf(rules: readonly string[], names: ReadonlyMap<string, string>): 
   return [...targets]
 }
 
-/** Jumps from shared chains to our dispatch chains are the ordinary case; to a Service's own chain they are somebody else's. */
+/** Remembers a jump to a chain of ours that is not one of our own rules. */
 function noteForeignReference(reference: { table: Table; chain: string; rule: string; parsed: ObservedTable }): void {
   const { table, chain, rule, parsed } = reference
   const target = targetOf(rule)
-  if (target !== undefined && chainKind(table, target) === 'leaf') parsed.foreignReferences.set(target, chain)
+  if (target === undefined || chainKind(table, target) !== 'leaf') return
+  if (chainKind(table, chain) === 'shared' && isEntryChain(table, target)) return
+  parsed.foreignReferences.set(target, chain)
 }

@@ -1,0 +1,106 @@
+// `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours from both iptables backends and both IP families.
+// Refuses while a Switchyard or a kube-proxy lives here: their chains have the same names.
+import { readFile } from 'node:fs/promises'
+import { bool } from '../config/field-type.ts'
+import { parseFlagsOf } from '../config/flag-parser.ts'
+import type { Flags } from '../config/flags.ts'
+import { formatProblem } from '../config/problem.ts'
+import { createExec, type Exec } from '../kernel/exec.ts'
+import { type Backend, saveQuery, toolsOf } from '../kernel/iptables.ts'
+import { hasKubeletHint } from '../kernel/probe.ts'
+import { claimNode, findKubeProxy } from '../kernel/writers.ts'
+import { type IpFamily, ipFamilies } from '../model/address.ts'
+import { iptablesMode } from '../modes/iptables/index.ts'
+import { retire } from '../modes/iptables/retire.ts'
+import { applyPlan } from '../sync/apply.ts'
+
+const flags: Flags = {
+  'dry-run': { type: bool, default: false, help: 'Print what would be removed, and remove nothing.', withConfig: 'applies' },
+  force: {
+    type: bool,
+    default: false,
+    help: 'Do not look whether a Switchyard or a kube-proxy is running.',
+    withConfig: 'applies',
+  },
+  help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
+}
+
+interface Wishes {
+  readonly 'dry-run'?: boolean
+  readonly force?: boolean
+  readonly help?: boolean
+}
+
+const usage = `Usage: switchyard cleanup [--dry-run] [--force]
+
+Removes every chain and jump of ours from both iptables backends, IPv4 and IPv6. Nothing of others is touched: KUBE-FIREWALL stays where
+kubelet uses it, and a chain of ours that a foreign rule jumps to is emptied, kept and named.
+
+  --dry-run  print what would be removed, and remove nothing
+  --force    do not look whether a Switchyard or a kube-proxy is running here
+`
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
+  if (values.help === true) return say(usage, 0)
+  if (errors.length + positionals.length > 0) {
+    for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
+    for (const word of positionals) process.stderr.write(`switchyard: cleanup takes no argument ${JSON.stringify(word)}\n`)
+    return 64
+  }
+  return cleanup({ dryRun: values['dry-run'] === true, force: values.force === true })
+}
+
+/** Prints what it removes. Exit status 1 where something is in the way or failed. */
+export async function cleanup({ dryRun, force }: { readonly dryRun: boolean; readonly force: boolean }): Promise<number> {
+  const living = force ? undefined : await findLivingWriter()
+  if (living !== undefined) {
+    process.stderr.write(
+      `switchyard: ${living} programs this node; stop it first, since its chains have the same names (or --force)\n`,
+    )
+    return 1
+  }
+  let failures = 0
+  for (const family of ipFamilies) {
+    for (const backend of await backendsInUse(family)) {
+      await cleanOne({ family, backend, dryRun, exec: createExec() }).catch((error: unknown) => {
+        failures++
+        process.stderr.write(`switchyard: ${family}, ${backend} backend: ${error instanceof Error ? error.message : error}\n`)
+      })
+    }
+  }
+  return failures === 0 ? 0 : 1
+}
+
+async function findLivingWriter(): Promise<string | undefined> {
+  const claim = await claimNode('switchyard cleanup')
+  if ('heldBy' in claim) return claim.heldBy
+  await claim.release()
+  return findKubeProxy({ proc: '/proc', metricsPort: 10_249 })
+}
+
+/** The legacy tables of a family are only looked at where the kernel has them: reading would make them. */
+async function backendsInUse(family: IpFamily): Promise<readonly Backend[]> {
+  const names = await readFile(`/proc/net/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
+  return names.trim() === '' ? ['nft'] : ['nft', 'legacy']
+}
+
+async function cleanOne(options: { family: IpFamily; backend: Backend; dryRun: boolean; exec: Exec }): Promise<void> {
+  const { family, backend, dryRun, exec } = options
+  const tools = toolsOf(family, backend)
+  const { stdout } = await exec(saveQuery(tools))
+  const observed = iptablesMode(family, tools).parse([stdout], 'everything', new Map())
+  const plan = retire({ observed, tools, kubeletIsHere: hasKubeletHint(stdout) })
+  const where = `${family}, ${backend} backend`
+  for (const what of plan.kept) say(`${where}: kept, emptied: ${what}\n`)
+  if (plan.steps.length === 0) return void say(`${where}: nothing of ours\n`)
+  if (!dryRun) await applyPlan(plan, exec)
+  say(`${where}: ${dryRun ? 'would remove' : 'removed'} ${plan.removed} chains\n`)
+  const deletions = plan.steps.flatMap(step => [...step.input]).flatMap(chunk => chunk.lines.filter(line => /^-[DX] /.test(line)))
+  if (dryRun) for (const line of deletions) say(`  ${line}\n`)
+}
+
+function say(text: string, status = 0): number {
+  process.stdout.write(text)
+  return status
+}

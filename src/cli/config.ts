@@ -1,0 +1,37 @@
+// `switchyard config`: the effective configuration, each value with its origin.
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { parseFlags } from '../config/flag-parser.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
+import { kubeProxyYaml, switchyardYaml } from '../config/render.ts'
+
+const help = `Usage: switchyard config [FLAGS]
+
+Prints the configuration that \`switchyard run\` with the same flags would use: every value, and whether it is the default, from the
+file, or from a flag. Changes nothing. Exit status 1 where the configuration would be refused.
+
+Example:
+  switchyard config --config /var/lib/kube-proxy/config.conf
+`
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values: flags, errors } = parseFlags(argv)
+  if (flags.help === true) {
+    process.stdout.write(help)
+    return 0
+  }
+  if (errors.length > 0) {
+    for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
+    return 64
+  }
+  const loaded = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
+  for (const problem of [...loaded.errors, ...loaded.warnings, ...loaded.notices]) {
+    process.stderr.write(`switchyard: ${problem.severity}: ${formatProblem(problem)}\n`)
+  }
+  if (loaded.errors.length > 0) return 1
+  process.stdout.write(`# node name: ${loaded.nodeName}\n`)
+  process.stdout.write(kubeProxyYaml(loaded.effective, loaded.origins))
+  process.stdout.write(`---\n${switchyardYaml(loaded.switchyard, loaded.origins)}`)
+  return 0
+}
