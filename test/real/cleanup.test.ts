@@ -1,0 +1,117 @@
+// `switchyard cleanup`: afterwards the kernel says what it said before the first start, and nothing of others was touched.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { CommandError, createExec, type Exec } from '../../src/kernel/exec.ts'
+import { type Backend, parseSave, tableSection, tables, toolsOf } from '../../src/kernel/iptables.ts'
+import { ipFamilies } from '../../src/model/address.ts'
+import { iptablesMode } from '../../src/modes/iptables/index.ts'
+import { createSyncEmitter } from '../../src/sync/events.ts'
+import { FamilySync } from '../../src/sync/family-sync.ts'
+import { createNamespace } from '../support/namespace.ts'
+import { loadScenario } from '../support/scenario.ts'
+
+const program = join(import.meta.dirname, '../../bin/switchyard')
+
+/** Rules of an administrator and of kubelet, in chains of theirs and in the built-in ones. */
+const othersRules = `*filter
+:MY-CHAIN - [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A FORWARD -j MY-CHAIN
+-A MY-CHAIN -s 192.0.2.1/32 -j DROP
+COMMIT
+*nat
+:MY-NAT - [0:0]
+-A PREROUTING -d 192.0.2.9/32 -j MY-NAT
+-A MY-NAT -p tcp -j DNAT --to-destination 192.0.2.10
+COMMIT
+*mangle
+:KUBE-KUBELET-CANARY - [0:0]
+:KUBE-IPTABLES-HINT - [0:0]
+COMMIT
+`
+
+/** Chains with their rules, without tables that are empty: an empty base chain may stay. */
+async function rulesOf(exec: Exec, backend: Backend): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const family of ipFamilies) {
+    const { stdout } = await exec({ argv: [toolsOf(family, backend).save] })
+    for (const table of [...tables, 'mangle'] as const) {
+      for (const { name, rules } of parseSave(tableSection(stdout, table as 'nat'))) {
+        if (name.includes('-')) found.push(`${family} ${table} ${name}`)
+        found.push(...rules.map(rule => `${family} ${table} ${name} ${rule}`))
+      }
+    }
+  }
+  return found
+}
+
+async function programNode(exec: Exec, backend: Backend): Promise<void> {
+  const { cluster, node, settings } = loadScenario('kitchen-sink')
+  for (const family of ipFamilies) {
+    const mode = iptablesMode(family, toolsOf(family, backend))
+    await new FamilySync({ mode, exec, cluster, events: createSyncEmitter(), now: () => performance.now() }).pass({
+      node,
+      settings,
+      sweep: true,
+    })
+  }
+}
+
+for (const backend of ['nft', 'legacy'] as const) {
+  describe(`cleanup, ${backend} backend`, () => {
+    it('leaves the rules as they were before the first start', async () => {
+      await using namespace = await createNamespace('cleanup')
+      const exec = createExec({ prefix: namespace.prefix })
+      await exec({ argv: [toolsOf('IPv4', backend).restore, '--noflush'], input: othersRules })
+      const before = await rulesOf(exec, backend)
+      await programNode(exec, backend)
+      const programmed = await rulesOf(exec, backend)
+      assert.ok(programmed.length > before.length + 50)
+
+      const { stdout: wouldRemove } = await exec({ argv: [program, 'cleanup', '--dry-run'] })
+      assert.match(wouldRemove, /would remove \d+ chains/)
+      assert.deepEqual(await rulesOf(exec, backend), programmed, 'a dry run changes nothing')
+
+      await exec({ argv: [program, 'cleanup'] })
+      const after = await rulesOf(exec, backend)
+      // KUBE-FIREWALL is kubelet's too, and kubelet is here.
+      assert.deepEqual(
+        after.filter(line => !line.includes('KUBE-FIREWALL') && !line.includes('block incoming localnet')),
+        before,
+      )
+      const { stdout: again } = await exec({ argv: [program, '--cleanup'] })
+      assert.doesNotMatch(again, /removed/)
+    })
+  })
+}
+
+describe('cleanup', () => {
+  it('empties and keeps a chain that a rule of others jumps to, and says so', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const exec = createExec({ prefix: namespace.prefix })
+    await programNode(exec, 'nft')
+    await exec({ argv: ['iptables-nft', '-t', 'nat', '-N', 'MY-CHAIN'] })
+    await exec({ argv: ['iptables-nft', '-t', 'nat', '-A', 'MY-CHAIN', '-j', 'KUBE-MARK-MASQ'] })
+    const { stdout } = await exec({ argv: [program, 'cleanup'] })
+    assert.match(stdout, /kept, emptied: nat chain KUBE-MARK-MASQ: a rule of chain MY-CHAIN/)
+    const { stdout: rules } = await exec({ argv: ['iptables-nft', '-t', 'nat', '-S'] })
+    assert.match(rules, /-N KUBE-MARK-MASQ\n/)
+    assert.doesNotMatch(rules, /KUBE-SVC|KUBE-SERVICES/)
+  })
+
+  it('refuses while a Switchyard lives here, and names it', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const folder = await mkdtemp(join(tmpdir(), 'cleanup-'))
+    const exec = createExec({ prefix: namespace.prefix })
+    const script = `${program} --manifests ${folder} --hostname-override node1 > ${folder}/log & until grep -q synced ${folder}/log; do sleep 0.05; done; ${program} cleanup; status=$?; kill %1; wait %1; exit $status`
+    await assert.rejects(exec({ argv: ['bash', '-c', script] }), (error: unknown) => {
+      assert.ok(error instanceof CommandError)
+      assert.match(error.stderr, /switchyard .* \(process \d+\) programs this node; stop it first/)
+      return true
+    })
+    await rm(folder, { recursive: true })
+  })
+})
