@@ -178,7 +178,8 @@ function externalAddressDispatch(decision: Decision): readonly DispatchRule[] {
     if (firewall) rules.push(firewallDrop(servicePort, address))
   }
   if (typeof external === 'string') {
-    for (const address of [...servicePort.externalIPs, ...servicePort.loadBalancerAddresses]) {
+    // One address may be in both lists, and a rule that stands twice reads back as a chain that somebody changed.
+    for (const address of new Set([...servicePort.externalIPs, ...servicePort.loadBalancerAddresses])) {
       rules.push(refusal('KUBE-EXTERNAL-SERVICES', external, servicePort, { address }))
     }
   }
