@@ -32,7 +32,7 @@ function parseTable(table: Table, chains: readonly SavedChain[], aliases: Aliase
       const ours = (aliases.get(aliasKey(table, name, digest)) ?? digest) as Digest
       parsed.leaves.set(name, { digest: ours, jumps: name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rules, names) })
     } else if (kind === 'dispatch') {
-      parsed.dispatch.set(name, parseDispatch(inOurWords()))
+      parsed.dispatch.set(name, parseDispatch(inOurWords(), hasTail(table, name)))
     } else {
       if (kind === 'shared') parsed.shared.set(name, new Set(inOurWords()))
       for (const rule of rules) noteForeignReference({ table, chain: name, rule, parsed })
@@ -46,7 +46,8 @@ export function aliasKey(table: Table, chain: string, text: string): string {
   return `${table} ${chain} ${text}`
 }
 
-function parseDispatch(rules: readonly string[]): ObservedDispatch {
+function parseDispatch(rules: readonly string[], withTail: boolean): ObservedDispatch {
+  const isTail = withTail ? isNodePortJump : () => false
   const tailStart = rules.findLastIndex(rule => !isTail(rule)) + 1
   const set = new Set(rules)
   return {
@@ -56,8 +57,12 @@ function parseDispatch(rules: readonly string[]): ObservedDispatch {
   }
 }
 
-/** The jumps to the node ports, which must come last. */
-function isTail(rule: string): boolean {
+/** Where the jumps to the node ports must come last; in another chain of ours such a rule is one of others. */
+function hasTail(table: Table, chain: string): boolean {
+  return table === 'nat' && chain === 'KUBE-SERVICES'
+}
+
+function isNodePortJump(rule: string): boolean {
   return rule.endsWith('-j KUBE-NODEPORTS')
 }
 
