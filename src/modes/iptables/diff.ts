@@ -126,10 +126,21 @@ function touchedDispatch(services: Iterable<ServiceKey>, { observed, desired }: 
     }
   }
   return [...changes.values()].map(change => {
-    const many = change.remove.length > mostDeletionsByText
-    const rewrite = many ? [...wantedRules(desired, change.table, change.chain), ...tailOf(desired, change)] : undefined
+    const rewrite = change.remove.length > mostDeletionsByText ? withoutRemoved(change, { observed, desired }) : undefined
     return { ...change, create: false, tail: undefined, rewrite }
   })
+}
+
+/** All that is to stand in the chain, rules that were not swept included: they may belong to what could not be read. */
+function withoutRemoved(
+  change: { readonly table: Table; readonly chain: string; readonly remove: readonly OwnedRule[] },
+  { observed, desired }: Pick<DiffInput, 'observed' | 'desired'>,
+): readonly OwnedRule[] {
+  const wanted = wantedRules(desired, change.table, change.chain)
+  const tail = tailOf(desired, change)
+  const accounted = new Set([...wanted, ...change.remove, ...tail].map(({ rule }) => rule))
+  const held = observedTable(observed, change.table).dispatch.get(change.chain)?.rules ?? []
+  return [...wanted, ...[...held].filter(rule => !accounted.has(rule)).map(unowned), ...tail]
 }
 
 function tailOf(desired: Desired, { table, chain }: { readonly table: Table; readonly chain: string }): readonly OwnedRule[] {
