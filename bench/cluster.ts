@@ -37,7 +37,9 @@ export function benchCluster(size: { readonly services: number; readonly endpoin
       const [slice] = slices.get(key) ?? []
       const [first, ...others] = slice?.endpoints ?? []
       if (slice === undefined || first === undefined) return
-      slices.set(key, [{ ...slice, endpoints: [{ ...first, address: `10.245.${random(256)}.${random(256)}` as Address }, ...others] }])
+      slices.set(key, [
+        { ...slice, endpoints: [{ ...first, address: `10.245.${random(256)}.${random(256)}` as Address }, ...others] },
+      ])
     },
     toggle: key => {
       const [from, to] = services.has(key) ? [services, removed] : [removed, services]
