@@ -65,4 +65,6 @@ export interface Mode<Desired, Observed> {
   drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[]
   /** `observed` was read directly after a successful write: whatever differs now is the tool's own wording. */
   learnAliases(desired: Desired, observed: Observed): Aliases
+  /** How many rules we want, by table, as far as we know their number: for a metric. */
+  ruleCounts(desired: Desired): Readonly<Record<string, number>>
 }

@@ -10,6 +10,8 @@ export interface Applied {
   readonly written: number
   readonly removed: number
   readonly milliseconds: number
+  /** Rules among the lines, by iptables table. */
+  readonly rules: Readonly<Record<string, number>>
 }
 
 /** A step failed; steps and blocks before it stay applied, those after it never ran. */
@@ -40,16 +42,18 @@ export class ApplyError extends Error {
 export async function applyPlan(plan: Plan, exec: Exec): Promise<Applied> {
   let lines = 0
   let milliseconds = 0
+  const rules: Record<string, number> = {}
   for (const step of plan.steps) {
     const input = renderInput(step)
-    lines += input.lines
+    countRules(input.parts, rules)
+    lines += input.parts.length
     try {
       milliseconds += (await exec({ argv: step.argv, input: input.text })).milliseconds
     } catch (error) {
       throw error instanceof CommandError ? new ApplyError(step, error) : error
     }
   }
-  return { lines, written: plan.written, removed: plan.removed, milliseconds }
+  return { lines, written: plan.written, removed: plan.removed, milliseconds, rules }
 }
 
 /** Reads everything at once: the queries of a mode do not depend on each other. */
@@ -58,8 +62,17 @@ export async function runQueries(queries: readonly Query[], exec: Exec): Promise
   return results.map(({ stdout }) => stdout)
 }
 
-function renderInput(step: Step): { readonly text: string; readonly lines: number } {
+function renderInput(step: Step): { readonly text: string; readonly parts: readonly string[] } {
   const parts: string[] = []
   for (const { lines } of step.input) for (const line of lines) parts.push(line)
-  return { text: `${parts.join('\n')}\n`, lines: parts.length }
+  return { text: `${parts.join('\n')}\n`, parts }
+}
+
+/** Adds what iptables-restore is told to append or insert, in the table of its block, to `counts`. */
+function countRules(lines: readonly string[], counts: Record<string, number>): void {
+  let table = ''
+  for (const line of lines) {
+    if (line.startsWith('*')) table = line.slice(1)
+    else if (line.startsWith('-A ') || line.startsWith('-I ')) counts[table] = (counts[table] ?? 0) + 1
+  }
 }

@@ -67,6 +67,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
     const canSweepNow = !update.unreadable && !sweep
     complete ||= update.complete
     sweep = !update.unreadable
+    events.emit('changed', { changes: update.changes, complete, unreadable: update.unreadable, cluster: store })
     if (dirty.node) refreshFacts()
     if (!complete) return
     if (first || canSweepNow) everything()

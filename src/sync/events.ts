@@ -2,8 +2,12 @@
 // itself never calls them.
 import { EventEmitter } from 'node:events'
 import type { IpFamily } from '../model/address.ts'
-import type { ServiceKey } from '../model/objects.ts'
-import type { Drift } from '../modes/mode.ts'
+import type { NodeFacts, TrafficSettings } from '../model/node.ts'
+import type { Node, ServiceKey } from '../model/objects.ts'
+import type { Decisions, Drift, Scope } from '../modes/mode.ts'
+import type { ObjectChange } from '../source/source.ts'
+import type { StoreCounts } from '../source/store.ts'
+import type { ClusterView } from './decisions.ts'
 
 export interface SyncReport {
   readonly family: IpFamily
@@ -22,7 +26,49 @@ export interface SyncReport {
   readonly hasNodePorts: boolean
 }
 
+/** The cluster as the store has it, live: what a moment is about may be looked up, nothing may be changed. */
+export interface ClusterState extends ClusterView {
+  /** This node's own Node object. */
+  node(): Node | undefined
+  counts(): StoreCounts
+}
+
+/** What the source told of; the store has it already. */
+export interface ClusterChange {
+  readonly changes: readonly ObjectChange[]
+  /** See SourceUpdate. Until it is true, nothing is queued. */
+  readonly complete: boolean
+  readonly unreadable: boolean
+  readonly cluster: ClusterState
+}
+
+/** What the kernel holds after a pass. Maps are live: whoever keeps them sees what later passes make of them. */
+export interface Programmed {
+  readonly family: IpFamily
+  /** The Services that were compared; those without a Decision are gone. */
+  readonly scope: Scope
+  readonly decisions: Decisions
+  /** Services that keep what they had, for all that their Decisions say. */
+  readonly quarantined: ReadonlyMap<ServiceKey, string>
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+  /** Rules by table. `total` counts when it is called. */
+  readonly rules: { readonly written: Readonly<Record<string, number>>; readonly total: () => Readonly<Record<string, number>> }
+}
+
 export interface SyncEvents {
+  /** The source told of something. */
+  changed: [ClusterChange]
+  /** These Services wait for a pass of the family; it comes as soon as coalescing and backoff let it. */
+  queued: [{ readonly family: IpFamily; readonly scope: Scope }]
+  /** All that was queued for the family until now is in the pass that begins. `synced` or `syncFailed` tells its end. */
+  passStarted: [{ readonly family: IpFamily; readonly scope: Scope }]
+  /** A pass succeeded: directly before `synced`, for those who need to know what the kernel holds. */
+  programmed: [Programmed]
+  /** A tool refused what it was fed. A pass may go on from there without the culprits. */
+  restoreFailed: [{ readonly family: IpFamily; readonly kind: SyncReport['kind'] }]
+  /** Stale UDP flows were looked for and deleted. */
+  conntrackCleaned: [{ readonly family: IpFamily; readonly deleted: number; readonly milliseconds: number }]
   /** The kernel holds what the cluster wants. */
   synced: [SyncReport]
   /** A pass failed; nothing that was programmed is lost, the next try comes after `retryInMs`. */

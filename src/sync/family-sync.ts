@@ -59,6 +59,7 @@ export class FamilySync<Desired, Observed> {
 
   /** The Services changed, or, with `everything`, something that all depend on. A quarantined one that changed is tried again. */
   markDirty(scope: Scope): void {
+    if (scope === 'everything' || scope.size > 0) this.#options.events.emit('queued', { family: this.family, scope })
     if (scope === 'everything' || this.#dirty === 'everything') {
       this.#dirty = 'everything'
       return
@@ -76,6 +77,7 @@ export class FamilySync<Desired, Observed> {
     const { now } = this.#options
     const start = now()
     const scope = this.#takeScope(input)
+    this.#options.events.emit('passStarted', { family: this.family, scope })
     try {
       const observed = this.#observed ?? (await this.#read('everything'))
       const released = this.#release(scope)
@@ -84,6 +86,7 @@ export class FamilySync<Desired, Observed> {
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
       this.#announceReleased(released)
+      this.#announceProgrammed({ scope, applied, input })
       return this.#report({ scope, applied, milliseconds: now() - start })
     } catch (error) {
       this.#observed = undefined
@@ -169,7 +172,10 @@ export class FamilySync<Desired, Observed> {
       this.#observed = this.#options.mode.confirm(held)
       return applied
     } catch (error) {
-      if (!(error instanceof ApplyError) || !error.blamesInput) throw error
+      if (!(error instanceof ApplyError)) throw error
+      const kind = change.touched === 'everything' ? 'full' : 'partial'
+      this.#options.events.emit('restoreFailed', { family: this.family, kind })
+      if (!error.blamesInput) throw error
       return await this.#makeSoWithoutCulprits(error, input)
     }
   }
@@ -230,6 +236,16 @@ export class FamilySync<Desired, Observed> {
     for (const service of released) {
       if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
     }
+  }
+
+  #announceProgrammed(pass: { scope: Scope; applied: Applied; input: PassInput }): void {
+    const { mode, events } = this.#options
+    const { scope, applied, input } = pass
+    const { node, settings } = input
+    const total = () => (this.#desired === undefined ? {} : mode.ruleCounts(this.#desired))
+    const rules = { written: applied.rules, total }
+    const now = { decisions: this.#decisions, quarantined: this.#quarantine, node, settings, rules }
+    events.emit('programmed', { family: mode.family, scope, ...now })
   }
 
   #report(pass: { scope: Scope; applied: Applied; milliseconds: number }): SyncReport {

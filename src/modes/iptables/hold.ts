@@ -28,7 +28,7 @@ function asKernelHasIt(observed: Observed, service: ServiceKey): Rendered | unde
     leaf.jumps.forEach(follow)
   }
   for (const { rule } of dispatch) follow(targetOf(rule) ?? '')
-  return { leaves, dispatch, totalEndpoints: 0, text: undefined, otherComments: undefined }
+  return { leaves, dispatch, leafRules: 0, totalEndpoints: 0, text: undefined, otherComments: undefined }
 }
 
 /** Comments begin with `namespace/name:port` or, for the unnamed port, `namespace/name`. */

@@ -10,6 +10,7 @@ import { feed } from './feed.ts'
 import { holdService } from './hold.ts'
 import { parseTables } from './parse.ts'
 import { render } from './render.ts'
+import { ruleCounts } from './rule-counts.ts'
 import type { Desired, Observed } from './state.ts'
 
 export type IptablesMode = Mode<Desired, Observed>
@@ -29,6 +30,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     hold: holdService,
     drift: driftOf,
     learnAliases,
+    ruleCounts,
   }
 }
 

@@ -14,6 +14,8 @@ export interface Rendered {
   /** Leaf chains of nat in the order in which they are to be made. */
   readonly leaves: ReadonlyMap<string, Digest>
   readonly dispatch: readonly DispatchRule[]
+  /** In all leaf chains together; 0 for a Service that is held, since of that only digests are known. */
+  readonly leafRules: number
   readonly totalEndpoints: number
   /** The text of the leaf chains, rendered anew; undefined for a Service that is held as the kernel has it. */
   readonly text: (() => readonly LeafChain[]) | undefined
@@ -70,9 +72,14 @@ export function digestOf(rules: readonly string[]): Digest {
 export function renderService(decisions: readonly Decision[], context: RuleContext): Rendered {
   const leaves = new Map<string, Digest>()
   const text = (): readonly LeafChain[] => decisions.flatMap(decision => leafChains(decision, context))
-  for (const { name, rules } of text()) leaves.set(name, digestOf(rules))
+  let leafRules = 0
+  for (const { name, rules } of text()) {
+    leaves.set(name, digestOf(rules))
+    leafRules += rules.length
+  }
   return {
     leaves,
+    leafRules,
     dispatch: decisions.flatMap(decision => dispatchRules(decision, context)),
     totalEndpoints: decisions.reduce((sum, { totalEndpoints }) => sum + totalEndpoints, 0),
     text,

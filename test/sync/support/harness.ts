@@ -80,7 +80,7 @@ export function passInput(
 /** Everything that was emitted, in order. */
 export function recordEvents(events: ReturnType<typeof createSyncEmitter>): RecordedEvent[] {
   const recorded: RecordedEvent[] = []
-  const names: Record<keyof SyncEvents, true> = {
+  const names: Partial<Record<keyof SyncEvents, true>> = {
     synced: true,
     syncFailed: true,
     quarantined: true,
