@@ -32,11 +32,15 @@ const anonymous: User = { name: 'anonymous' }
 /** @param master overrides the file's server. */
 export async function loadKubeconfig(path: string, master: string | undefined): Promise<LoadedKubeconfig> {
   const text = await readText(path)
+  const document: unknown = parse(text)
+  if (typeof document !== 'object' || document === null) {
+    throw new CredentialsError(`kubeconfig ${path} is empty`, 'Write clusters, users, contexts and current-context into it.')
+  }
   const kubeConfig = await emptyKubeConfig()
   kubeConfig.loadFromString(text)
   kubeConfig.makePathsAbsolute(dirname(path))
   const { cluster, user } = selected(kubeConfig, path)
-  const tokenFile = tokenFileOf(parse(text), user.name)
+  const tokenFile = tokenFileOf(document, user.name)
   return only(kubeConfig, {
     cluster: { ...cluster, server: master ?? cluster.server },
     user: { ...user, exec: execOf(user, cluster, dirname(path)) },

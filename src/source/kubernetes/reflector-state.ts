@@ -36,7 +36,7 @@ export interface ReflectorState {
 export type Outcome =
   /** Everything was read. Of a streamed list: its end bookmark came, and the stream goes on as a watch. */
   | { readonly outcome: 'read'; readonly version: string }
-  /** The server ended a watch in order. `messages`: events and bookmarks; `events`: without the bookmarks. */
+  /** The server ended a watch in order, and not at once without a word. */
   | { readonly outcome: 'closed'; readonly version: string; readonly lastedMs: number; readonly events: number }
   | {
       readonly outcome: 'failed'
@@ -102,13 +102,9 @@ function afterSuccess(state: ReflectorState): ReflectorState {
 /** Resumes where the watch ended, without reading anything again; at most one such request a second. */
 function afterClose(
   state: ReflectorState,
-  { version, lastedMs, events }: Outcome & { readonly outcome: 'closed' },
-  context: StepContext,
+  { version, lastedMs }: Outcome & { readonly outcome: 'closed' },
+  { timing }: StepContext,
 ): ReflectorState {
-  const { timing } = context
-  if (lastedMs < timing.shortWatchMs && events === 0) {
-    return afterFailure(state, { outcome: 'failed', failure: shortWatch, version, lastedMs, messages: 0 }, context)
-  }
   const next: Request = { doing: 'watch', after: version }
   const milliseconds = timing.shortWatchMs - lastedMs
   return {
@@ -117,13 +113,6 @@ function afterClose(
     failures: lastedMs >= timing.goodAfterMs ? 0 : state.failures,
     activity: milliseconds > 0 ? { doing: 'wait', milliseconds, next } : next,
   }
-}
-
-const shortWatch: Failure = {
-  kind: 'short watch',
-  message: 'the server ended the watch at once and without a word',
-  advice: 'Look at what stands between this node and the API server if it goes on.',
-  retryAfterMs: undefined,
 }
 
 function afterFailure(

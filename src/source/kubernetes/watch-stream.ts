@@ -34,7 +34,10 @@ export async function runWatch(request: StreamRequest, options: AttemptOptions, 
     }
     if (!seen.live || seen.version === undefined)
       throw new StreamFault('ended early', 'the server ended the list before its end bookmark')
-    return { outcome: 'closed', version: seen.version, lastedMs: clock.now() - startedAt, events: seen.events }
+    const lastedMs = clock.now() - startedAt
+    if (lastedMs < timing.shortWatchMs && seen.events === 0)
+      throw new StreamFault('short watch', 'the server ended the watch at once')
+    return { outcome: 'closed', version: seen.version, lastedMs, events: seen.events }
   } catch (error) {
     const failure = toFailure(watchdog.fault() ?? error, options)
     return { outcome: 'failed', failure, version: seen.version, lastedMs: clock.now() - startedAt, messages: seen.messages }

@@ -78,14 +78,7 @@ describe('a watch that the server ends in order', () => {
     assert.deepEqual(step({ ...watching, failures: 3 }, closed), { ...watching, version: '9', failures: 0, activity: resume })
   })
 
-  it('is a failure where it was ended within a second and without an event', () => {
-    const closed: Outcome = { outcome: 'closed', version: '7', lastedMs: 900, events: 0 }
-    const next = step(watching, closed)
-    assert.deepEqual(next.activity, afterWait({ doing: 'watch', after: '7' }))
-    assert.equal(next.failures, 1)
-  })
-
-  it('is resumed at most once a second where events came', () => {
+  it('is resumed at most once a second', () => {
     const closed: Outcome = { outcome: 'closed', version: '9', lastedMs: 100, events: 1 }
     assert.deepEqual(step(watching, closed).activity, { doing: 'wait', milliseconds: 900, next: resume })
   })

@@ -1,6 +1,7 @@
 // The sending end of one open watch. Takes events as text, one a line; sends them in order, late, broken or not at all as
 // the faults say. A client that does not read is dropped, as a real server drops it.
 import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { FaultBook } from './faults.ts'
 
 export interface Watcher {
@@ -60,7 +61,7 @@ export function createWatcher(resource: string, response: ServerResponse, faults
     }
     switch (faults.eventFault(resource)) {
       case 'reset mid-line':
-        response.write(line.slice(0, line.length / 2), () => response.socket?.resetAndDestroy())
+        response.write(line.slice(0, line.length / 2), () => reset(response))
         silent = true
         return
       case 'malformed':
@@ -70,6 +71,12 @@ export function createWatcher(resource: string, response: ServerResponse, faults
         response.write(`${line}\n`)
     }
   }
+}
+
+/** A TLS connection cannot be reset by RST from here; it is cut without a goodbye. */
+function reset({ socket }: ServerResponse): void {
+  if (socket instanceof TLSSocket) socket.destroy()
+  else socket?.resetAndDestroy()
 }
 
 function pause(milliseconds: number): Promise<void> {

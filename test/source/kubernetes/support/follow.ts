@@ -21,6 +21,17 @@ export const nodeName = 'node-1'
 /** How many times as fast as the wall clock a follower lives. */
 export const speed = 100
 
+/**
+ * Limits on silence are a minute of the wall's clock, so that a slow machine never passes one; the tests of these limits set
+ * them back.
+ */
+const patient = {
+  silentMs: 60_000 * speed,
+  listSilentMs: 60_000 * speed,
+  initialSilentMs: 60_000 * speed,
+  initialTotalMs: 120_000 * speed,
+}
+
 /** What `list` of a server gives, wherever the server runs. */
 export type Listing = Pick<ApiServer, 'list'>
 
@@ -61,7 +72,7 @@ export async function follow(context: Pick<TestContext, 'after'>, options: Follo
     report: problem => problems.push(problem),
     clock,
     random: seededRandom(1),
-    timing: { ...defaultTiming, ...timing },
+    timing: { ...defaultTiming, ...patient, ...timing },
   })
   const controller = new AbortController()
   const state = new Map<string, ClusterObject>()

@@ -1,0 +1,465 @@
+// Each way in which an API server or the network misbehaves, once: while it lasts and after it no change is lost, no change is
+// made up, the state becomes the server's, and the server is not flooded. The reflector lives on a clock that is a hundred
+// times as fast, so minutes of waiting take a second; bounds are those of its own clock and are counted from what it decided
+// to wait, not from how long the machine took.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { FailureKind } from '../../../src/source/kubernetes/failure.ts'
+import type { ReflectorTiming } from '../../../src/source/kubernetes/timing.ts'
+import { type ApiServer, type Fault, startApiServer } from '../../support/apiserver/index.ts'
+import { type Follower, follow, nodeName, speed } from './support/follow.ts'
+import { endpointSlice, node, service } from './support/objects.ts'
+import { until } from './support/until.ts'
+
+interface Row {
+  readonly title: string
+  /** In this order. A refusal meets open watches only when they have to be opened again. */
+  readonly faults: readonly Fault[]
+  /** How the fault must have been seen, by at least one of the three watches. */
+  readonly seenAs: readonly FailureKind[]
+  /** How often everything is read again, over all three watches; 0 where watches are resumed. */
+  readonly readsAgain: { readonly least: number; readonly most: number }
+  /** The most requests from the fault until everything is as on the server. */
+  readonly mostRequests: number
+  /** The most that one watch chose to wait, in milliseconds of its clock. */
+  readonly mostWaitMs: number
+  /** Whether the fault lasts until it is lifted. */
+  readonly lasts?: true
+  /** Changes that the server itself takes back. */
+  readonly changesUndone?: number
+  /** Default true. */
+  readonly tls?: false
+  readonly timing?: Partial<ReflectorTiming>
+}
+
+const resumed = { least: 0, most: 0 }
+/** One failure, one wait, one request for each watch. */
+const once = { mostRequests: 3, mostWaitMs: 1600 }
+
+/** Three seconds of the wall's clock, with a bookmark due five times as often. */
+const noticesSilence = { silentMs: 3000 * speed }
+/** The real limits. */
+const noticesMissingBookmark = { initialSilentMs: 15_000, initialTotalMs: 120_000 }
+const closeWatches: Fault = { fault: 'close watches' }
+
+const rows: readonly Row[] = [
+  {
+    title: 'answers 500 three times',
+    faults: [{ fault: 'status', status: 500, times: 3 }, closeWatches],
+    seenAs: ['server error'],
+    readsAgain: resumed,
+    mostRequests: 6,
+    mostWaitMs: 11_200,
+  },
+  {
+    title: 'answers 503 for a while',
+    faults: [{ fault: 'status', status: 503 }, closeWatches],
+    lasts: true,
+    seenAs: ['server error'],
+    readsAgain: { least: 0, most: 3 },
+    mostRequests: 24,
+    mostWaitMs: 240_000,
+  },
+  {
+    title: 'answers 429 with Retry-After',
+    faults: [{ fault: 'status', status: 429, retryAfterSeconds: 20, times: 3 }, closeWatches],
+    seenAs: ['too many requests'],
+    readsAgain: resumed,
+    mostRequests: 6,
+    mostWaitMs: 63_000,
+  },
+  {
+    title: 'cuts a TLS connection in the middle of a line',
+    faults: [{ fault: 'reset mid-line', resource: 'services' }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    mostRequests: 1,
+    mostWaitMs: 1600,
+  },
+  {
+    title: 'resets a connection in the middle of a line',
+    tls: false,
+    faults: [{ fault: 'reset mid-line', resource: 'services' }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    mostRequests: 1,
+    mostWaitMs: 1600,
+  },
+  {
+    title: 'sends a line that is no JSON',
+    faults: [{ fault: 'malformed', resource: 'services' }],
+    seenAs: ['malformed'],
+    readsAgain: { least: 1, most: 1 },
+    mostRequests: 1,
+    mostWaitMs: 1600,
+  },
+  {
+    title: 'sends nothing any more on an open watch',
+    faults: [{ fault: 'half-open' }],
+    timing: noticesSilence,
+    seenAs: ['silent'],
+    readsAgain: resumed,
+    ...once,
+  },
+  {
+    title: 'says in the stream that the version is gone',
+    faults: [{ fault: 'gone', as: 'event' }],
+    seenAs: ['expired'],
+    readsAgain: { least: 3, most: 3 },
+    ...once,
+  },
+  {
+    title: 'answers 410 to a watch that is resumed',
+    faults: [{ fault: 'gone', as: 'status' }],
+    seenAs: ['network', 'expired'],
+    readsAgain: { least: 3, most: 3 },
+    mostRequests: 6,
+    mostWaitMs: 4800,
+  },
+  {
+    title: 'is slow',
+    faults: [{ fault: 'slow', milliseconds: 50 }, closeWatches],
+    lasts: true,
+    seenAs: [],
+    readsAgain: resumed,
+    mostRequests: 3,
+    mostWaitMs: 0,
+  },
+  {
+    title: 'restarts',
+    faults: [{ fault: 'restart', history: 'kept', downMilliseconds: 100 }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    mostRequests: 3,
+    mostWaitMs: 60_000,
+  },
+  {
+    title: 'restarts and has forgotten old versions',
+    faults: [{ fault: 'restart', history: 'forgotten' }],
+    seenAs: ['network', 'expired'],
+    readsAgain: { least: 3, most: 3 },
+    mostRequests: 6,
+    mostWaitMs: 12_000,
+  },
+  {
+    // The server knows nothing of our version and, as a real one, keeps silent until it has come that far.
+    title: 'comes back from a backup with another history',
+    faults: [{ fault: 'restart', history: 'restored', changes: 40 }],
+    timing: noticesSilence,
+    seenAs: ['silent', 'version too new'],
+    readsAgain: { least: 1, most: 6 },
+    mostRequests: 18,
+    mostWaitMs: 16_000,
+    changesUndone: 40,
+  },
+  {
+    title: 'shows another certificate of the same authority',
+    faults: [{ fault: 'rotate certificate', authority: 'same' }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    mostRequests: 3,
+    mostWaitMs: 60_000,
+  },
+  {
+    title: 'shows a certificate of a new authority',
+    faults: [{ fault: 'rotate certificate', authority: 'new' }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    mostRequests: 3,
+    mostWaitMs: 60_000,
+  },
+  {
+    title: 'does not take the token any more',
+    faults: [{ fault: 'expire token' }],
+    seenAs: ['network'],
+    readsAgain: resumed,
+    ...once,
+  },
+  {
+    title: 'ends its watches in order',
+    faults: [closeWatches],
+    seenAs: [],
+    readsAgain: resumed,
+    mostRequests: 3,
+    mostWaitMs: 0,
+  },
+  {
+    title: 'ends watches as soon as they are opened',
+    faults: [
+      { fault: 'short watches', times: 6 },
+      { fault: 'restart', history: 'kept' },
+    ],
+    // A minute of the wall's clock counts as short, so that a slow machine decides nothing.
+    timing: { shortWatchMs: 60_000 * speed },
+    seenAs: ['network', 'short watch'],
+    readsAgain: resumed,
+    mostRequests: 12,
+    mostWaitMs: 30_000,
+  },
+]
+
+describe('while an API server misbehaves', () => {
+  for (const row of rows) {
+    it(`and ${row.title}, no change is lost and the server is not flooded`, async context => {
+      const server = await startApiServer({
+        objects: cluster(),
+        tokens: ['secret'],
+        tls: row.tls ?? true,
+        bookmarkEveryMs: 60_000 / speed,
+      })
+      context.after(() => server.close())
+      const follower = await follow(context, { credentials: { kubeconfig: server.kubeconfig }, timing: row.timing ?? {} })
+      await follower.inStep(server)
+      const before = {
+        requests: server.requests.length,
+        synced: follower.heard('synced').length,
+        changes: follower.changes.length,
+        updates: follower.updates.length,
+      }
+      assert.equal(before.requests, 3)
+
+      for (const fault of row.faults) await server.fault(fault)
+      change(server)
+      if (row.lasts)
+        await until(
+          () => row.seenAs.length === 0 || follower.heard('failed').length >= 12,
+          () => `${follower.heard('failed').length} failures`,
+        )
+      change(server)
+      if (row.lasts) server.mend()
+      await follower.inStep(server)
+
+      const failures = follower.heard('failed')
+      for (const kind of row.seenAs) {
+        assert.ok(
+          failures.some(({ failure }) => failure.kind === kind),
+          `"${kind}" among ${failures.map(({ failure }) => failure.kind)}`,
+        )
+      }
+      const readsAgain = follower.heard('synced').length - before.synced
+      assert.ok(readsAgain >= row.readsAgain.least && readsAgain <= row.readsAgain.most, `${readsAgain} complete reads`)
+      const requests = server.requests.length - before.requests
+      assert.ok(
+        requests <= row.mostRequests,
+        `${requests} requests: ${failures.map(({ resource, failure }) => `${resource} ${failure.message}`).join('\n')}`,
+      )
+      for (const resource of ['services', 'endpointslices', 'nodes']) {
+        const waited = waitOf(follower, resource)
+        assert.ok(waited <= row.mostWaitMs, `${resource} waited ${waited} ms`)
+      }
+      const told = follower.changes.length - before.changes
+      // A watch that is resumed tells each change; a complete read may join some, but makes none up.
+      if (row.readsAgain.most === 0) assert.equal(told, changesMade)
+      else assert.ok(told <= changesMade + (row.changesUndone ?? 0), `${told} changes are told`)
+      assert.ok(
+        follower.updates.slice(before.updates).every(({ complete }) => complete),
+        'what was complete stays so',
+      )
+    })
+  }
+
+  it('and refuses one resource, the others go on, and the refusal is said once and by name', async context => {
+    const server = await startApiServer({ objects: cluster(), tls: false })
+    context.after(() => server.close())
+    const lift = await server.fault({ fault: 'forbid', resource: 'endpointslices' })
+    const follower = await follow(context, { credentials: { master: server.url } })
+    await until(
+      () => follower.heard('failed').length >= 4 && follower.heard('synced').length === 2,
+      () => 'Services and Node are read',
+    )
+    assert.ok(follower.updates.every(({ complete }) => !complete))
+    assert.deepEqual(
+      follower.problems.map(({ severity, where }) => [severity, where]),
+      [['error', 'watch of endpointslices']],
+    )
+    assert.match(
+      follower.problems[0]?.problem ?? '',
+      /cannot watch endpointslices at http.*403 \(Forbidden\): endpointslices is forbidden: User/,
+    )
+    assert.match(follower.problems[0]?.advice ?? '', /apiGroups: \["discovery\.k8s\.io"\]/)
+    const status = follower.source.status().find(({ resource }) => resource === 'endpointslices')
+    assert.deepEqual([status?.synced, status?.lastFailure?.kind], [false, 'forbidden'])
+    lift()
+    await follower.inStep(server)
+    assert.deepEqual(
+      follower.problems.map(({ severity }) => severity),
+      ['error', 'info'],
+    )
+  })
+
+  it('for a time, everything that is known stays known, and nothing is told', async context => {
+    const server = await startApiServer({ objects: cluster(), tls: false })
+    context.after(() => server.close())
+    const follower = await follow(context, { credentials: { master: server.url } })
+    await follower.inStep(server)
+    const { size } = follower.state
+    const changes = follower.changes.length
+    await server.fault({ fault: 'gone', as: 'status' })
+    await server.fault({ fault: 'status', status: 500, times: 15 })
+    await until(
+      () => follower.heard('synced').length >= 6,
+      () => `${follower.heard('synced').length} complete reads`,
+    )
+    assert.deepEqual([follower.state.size, follower.changes.length], [size, changes])
+    assert.ok(follower.updates.slice(3).every(({ complete }) => complete))
+  })
+
+  it('by refusing streamed lists, they are listed instead, and paged where they must be as of now', async context => {
+    const many = Array.from({ length: 1100 }, (_, index) => service(`many-${index}`))
+    const server = await startApiServer({ objects: [...cluster(), ...many], tls: false, bookmarkEveryMs: 60_000 / speed })
+    context.after(() => server.close())
+    await server.fault({ fault: 'refuse sendInitialEvents' })
+    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesSilence })
+    await follower.inStep(server)
+    assert.deepEqual(
+      follower.heard('synced').map(({ by }) => by),
+      ['list', 'list', 'list'],
+    )
+    assert.equal(server.requests.filter(({ status }) => status === 422).length, 3)
+    await until(
+      () => server.watches('services') === 1,
+      () => 'Services are watched',
+    )
+    assert.equal(server.requests.length, 9)
+
+    // A server that was set back does not know our version: everything is read as of now, page by page.
+    await server.fault({ fault: 'restart', history: 'restored', changes: 60 })
+    await follower.inStep(server)
+    const pages = server.requests.filter(({ resource, query }) => resource === 'services' && query['limit'] === '500')
+    assert.deepEqual(
+      pages.map(({ query }) => query['continue'] !== undefined),
+      [false, true, true],
+    )
+    change(server)
+    await follower.inStep(server)
+  })
+
+  it('by not knowing streamed lists, they are listed after a bounded time', async context => {
+    const server = await startApiServer({ objects: cluster(), tls: false })
+    context.after(() => server.close())
+    await server.fault({ fault: 'ignore sendInitialEvents' })
+    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesMissingBookmark })
+    await follower.inStep(server)
+    assert.deepEqual(
+      follower.heard('failed').map(({ failure }) => failure.kind),
+      ['no end bookmark', 'no end bookmark', 'no end bookmark'],
+    )
+    assert.deepEqual(
+      follower.heard('synced').map(({ by }) => by),
+      ['list', 'list', 'list'],
+    )
+    change(server)
+    await follower.inStep(server)
+    assert.deepEqual(follower.problems, [], 'an old server is no problem')
+  })
+
+  it('by not knowing streamed lists while changes go on for ever, they are listed all the same', async context => {
+    const server = await startApiServer({ objects: cluster(), tls: false })
+    context.after(() => server.close())
+    await server.fault({ fault: 'ignore sendInitialEvents' })
+    const busy = setInterval(() => change(server), 2)
+    context.after(() => clearInterval(busy))
+    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesMissingBookmark })
+    await until(
+      () => follower.updates.at(-1)?.complete === true,
+      () => 'complete',
+    )
+    clearInterval(busy)
+    await follower.inStep(server)
+  })
+
+  it('by not knowing a field selector, Services are followed without it', async context => {
+    const headless = service('headless', { clusterIP: 'None' })
+    const server = await startApiServer({ objects: [...cluster(), headless], tls: false })
+    context.after(() => server.close())
+    await server.fault({ fault: 'unknown field', field: 'spec.clusterIP' })
+    const follower = await follow(context, { credentials: { master: server.url } })
+    await until(
+      () => follower.updates.at(-1)?.complete === true,
+      () => 'complete',
+    )
+    const asked = server.requests.filter(({ resource }) => resource === 'services')
+    assert.deepEqual(
+      asked.map(({ status, fieldSelector }) => [status, fieldSelector]),
+      [
+        [400, 'spec.clusterIP!=None'],
+        [200, undefined],
+      ],
+    )
+    assert.ok(follower.state.has('Service default/headless'), 'the model leaves headless Services out')
+    server.remove(headless)
+    change(server)
+    await follower.inStep(server)
+  })
+
+  it('and the credentials cannot be had, it is said once, and all goes on when they can', async context => {
+    const server = await startApiServer({ objects: cluster(), tokens: ['secret'] })
+    context.after(() => server.close())
+    const { rename } = await import('node:fs/promises')
+    const tokenFile = `${server.folder}/token`
+    const follower = await follow(context, { credentials: { kubeconfig: server.kubeconfig } })
+    await follower.inStep(server)
+    await rename(tokenFile, `${tokenFile}-away`)
+    await server.fault({ fault: 'restart', history: 'kept' })
+    await until(
+      () => follower.heard('failed').some(({ failure }) => failure.kind === 'credentials'),
+      () => 'no credentials',
+    )
+    change(server)
+    await rename(`${tokenFile}-away`, tokenFile)
+    await follower.inStep(server)
+    assert.deepEqual(
+      follower.problems
+        .filter(({ severity }) => severity === 'error')
+        .map(({ problem }) => /no credentials: .*token/.test(problem)),
+      [true],
+    )
+  })
+
+  it('a listener that throws stops nothing and is named', async context => {
+    const server = await startApiServer({ objects: cluster(), tls: false })
+    context.after(() => server.close())
+    const follower = await follow(context, { credentials: { master: server.url } })
+    follower.source.events.on('received', () => {
+      throw new TypeError('surprise')
+    })
+    await follower.inStep(server)
+    change(server)
+    await follower.inStep(server)
+    assert.ok(follower.problems.some(({ where, problem }) => where === 'listener of received' && problem === 'surprise'))
+  })
+})
+
+function cluster() {
+  const names = Array.from({ length: 20 }, (_, index) => `web-${index}`)
+  return [
+    node(nodeName),
+    node('node-2'),
+    ...names.map(name => service(name)),
+    ...names.map(name => endpointSlice(`${name}-a`, { service: name })),
+  ]
+}
+
+let round = 0
+/** What `change` called twice amounts to. */
+const changesMade = 2 * 8
+
+/** Changes of every kind: added, modified, deleted, recreated under its name. */
+function change(server: ApiServer): void {
+  round += 1
+  const unique = `round-${round}`
+  server.put(service(unique))
+  server.put(endpointSlice(unique, { addresses: ['10.244.1.1'] }))
+  server.put(service('web-1', { port: 1000 + round }))
+  server.put(endpointSlice('web-1-a', { service: 'web-1', addresses: [`10.244.2.${round % 250}`] }))
+  server.remove(service(`web-${2 + (round % 10)}`))
+  server.remove(service('web-0'))
+  server.put(service('web-0', { port: 1000 + round }))
+  server.put(node(nodeName, `192.0.2.${round % 250}`))
+}
+
+/** How long a watch of this resource chose to wait, in milliseconds of its clock. */
+function waitOf(follower: Follower, resource: string): number {
+  const waits = follower.heard('failed').filter(event => event.resource === resource)
+  return waits.reduce((sum, { next }) => sum + (next.doing === 'wait' ? next.milliseconds : 0), 0)
+}
