@@ -455,7 +455,7 @@ function change(server: ApiServer): void {
   server.remove(service(`web-${2 + (round % 10)}`))
   server.remove(service('web-0'))
   server.put(service('web-0', { port: 1000 + round }))
-  server.put(node(nodeName, `192.0.2.${round % 250}`))
+  server.put(node(nodeName, `192.0.2.${2 + (round % 250)}`))
 }
 
 /** How long a watch of this resource chose to wait, in milliseconds of its clock. */
