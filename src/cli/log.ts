@@ -15,7 +15,12 @@ export function createLogger({ format, verbosity }: LoggingSettings): Logger {
   }
   if (!human) return pino({ level, ...options }, pino.destination({ dest: 1, sync: true }))
   // Loaded only where a person reads along.
-  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+  const pretty = loadPretty()
   const stream = pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l', colorize: process.stdout.isTTY, singleLine: true })
   return pino({ level, ...options }, stream)
+}
+
+/** The bundler sees only a plain `require`, and the bundle has one; from a checkout no ES module has. */
+function loadPretty(): typeof import('pino-pretty') {
+  return typeof require === 'function' ? require('pino-pretty') : createRequire(import.meta.url)('pino-pretty')
 }
