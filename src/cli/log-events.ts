@@ -1,4 +1,5 @@
 // Sync events → log lines. Repeated failures are said less and less often; what an operator must act on is an error.
+import type { IpFamily } from '../model/address.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import type { Logger } from './log.ts'
 
@@ -12,14 +13,21 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
     const times = { milliseconds: Math.round(milliseconds), restoreMilliseconds: Math.round(restoreMilliseconds) }
     log.info({ family, sync: kind, lines, ...counts, ...times }, `synced ${family}: ${changed}`)
   })
+  const saidLast = new Map<IpFamily, string>()
   events.on('syncFailed', ({ family, error, failures, retryInMs }) => {
-    if (!isPowerOfTwo(failures)) return
+    const isNew = failures === 1 || saidLast.get(family) !== error.message
+    const level = isNew || isReminder(failures) ? 'error' : 'debug'
+    saidLast.set(family, error.message)
+    const times = failures > 1 ? ` ${failures} times in a row` : ''
     const consequence = `what is programmed stays; next try in ${Math.ceil(retryInMs / 1000)} s`
-    log.error(
-      { family, failures },
-      `sync of ${family} failed${failures > 1 ? ` ${failures} times in a row` : ''}: ${error.message}; ${consequence}`,
-    )
+    log[level]({ family, failures }, `sync of ${family} failed${times}: ${error.message}; ${consequence}`)
   })
+  events.on('recovered', ({ family, failures }) =>
+    log.info({ family, failures }, `sync of ${family} works again after ${failures} failed ${failures === 1 ? 'try' : 'tries'}`),
+  )
+  events.on('checked', ({ milliseconds, ...check }) =>
+    log.debug({ ...check, milliseconds: Math.round(milliseconds) }, `compared the ${check.family} rules (${check.extent})`),
+  )
   events.on('quarantined', ({ family, service, reason }) => {
     const advice =
       'it keeps the rules that it had, all others are programmed; it is tried again when it changes, and every few minutes'
@@ -51,6 +59,7 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
   })
 }
 
-function isPowerOfTwo(count: number): boolean {
-  return (count & (count - 1)) === 0
+/** After minutes, then after twice as long each time. */
+function isReminder(failures: number): boolean {
+  return failures >= 8 && (failures & (failures - 1)) === 0
 }

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { Node, ServiceKey } from '../model/objects.ts'
-import type { Decisions, Drift, Scope } from '../modes/mode.ts'
+import type { Decisions, Drift, Extent, Scope } from '../modes/mode.ts'
 import type { ObjectChange } from '../source/source.ts'
 import type { StoreCounts } from '../source/store.ts'
 import type { ClusterView } from './decisions.ts'
@@ -56,6 +56,13 @@ export interface Programmed {
   readonly rules: { readonly written: Readonly<Record<string, number>>; readonly total: () => Readonly<Record<string, number>> }
 }
 
+export interface CheckReport {
+  readonly family: IpFamily
+  readonly extent: Extent
+  readonly drifts: number
+  readonly milliseconds: number
+}
+
 export interface SyncEvents {
   /** The source told of something. */
   changed: [ClusterChange]
@@ -73,6 +80,10 @@ export interface SyncEvents {
   synced: [SyncReport]
   /** A pass failed; nothing that was programmed is lost, the next try comes after `retryInMs`. */
   syncFailed: [{ readonly family: IpFamily; readonly error: Error; readonly failures: number; readonly retryInMs: number }]
+  /** What failed so many times in a row, a pass or a check, went well. */
+  recovered: [{ readonly family: IpFamily; readonly failures: number }]
+  /** The kernel was read and compared with what we left there. */
+  checked: [CheckReport]
   /** The kernel refuses this Service's rules; it keeps what it had, all others go on. */
   quarantined: [{ readonly family: IpFamily; readonly service: ServiceKey; readonly reason: string }]
   /** A quarantined Service is programmed again. */

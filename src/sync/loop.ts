@@ -75,17 +75,29 @@ export class SyncLoop {
     const { sync, events, input, now, settings } = this.#options
     try {
       const report = await sync.pass(input())
-      this.#failures = 0
       this.#earliestPass = now() + gapAfterPass(report.kind === 'partial' ? report.milliseconds : 0, settings())
       this.#planCheck(report.kind)
       events.emit('synced', report)
+      this.#succeeded()
       await this.#finishRepair()
     } catch (error) {
-      this.#failures++
-      const retryInMs = backoff(this.#failures)
+      const retryInMs = backoff(this.#failures + 1)
       this.#earliestPass = now() + retryInMs
-      events.emit('syncFailed', { family: sync.family, error: asError(error), failures: this.#failures, retryInMs })
+      this.#failed(error, retryInMs)
     }
+  }
+
+  #failed(error: unknown, retryInMs: number): void {
+    const { sync, events } = this.#options
+    this.#failures++
+    events.emit('syncFailed', { family: sync.family, error: asError(error), failures: this.#failures, retryInMs })
+  }
+
+  #succeeded(): void {
+    const { sync, events } = this.#options
+    const failures = this.#failures
+    this.#failures = 0
+    if (failures > 0) events.emit('recovered', { family: sync.family, failures })
   }
 
   /** The first check comes soon, since it shows how this iptables words our rules; a shorter syncPeriod counts from the next full pass on. */
@@ -109,11 +121,15 @@ export class SyncLoop {
   async #check(): Promise<void> {
     const { sync, events, now, settings } = this.#options
     const start = now()
-    this.#nextCheck = start + settings().syncPeriodMs
-    const affordable = start - this.#lastFullRead.at >= this.#lastFullRead.milliseconds / shareForFullReads
+    const { syncPeriodMs } = settings()
+    this.#nextCheck = start + syncPeriodMs
+    const extent = start - this.#lastFullRead.at >= this.#lastFullRead.milliseconds / shareForFullReads ? 'everything' : 'base'
     try {
-      const drifts = await sync.checkDrift(affordable ? 'everything' : 'base')
-      if (affordable) this.#lastFullRead = { at: start, milliseconds: now() - start }
+      const drifts = await sync.checkDrift(extent)
+      const milliseconds = now() - start
+      if (extent === 'everything') this.#lastFullRead = { at: start, milliseconds: this.#costOfFullRead(milliseconds) }
+      events.emit('checked', { family: sync.family, extent, drifts: drifts.length, milliseconds })
+      this.#succeeded()
       if (drifts.length > 0) {
         this.#repairing = drifts
         events.emit('driftFound', { family: sync.family, drifts })
@@ -121,13 +137,14 @@ export class SyncLoop {
       this.#checks++
       if (this.#checks % checksUntilRetry === 0) sync.retryQuarantined()
     } catch (error) {
-      events.emit('syncFailed', {
-        family: sync.family,
-        error: asError(error),
-        failures: ++this.#failures,
-        retryInMs: settings().syncPeriodMs,
-      })
+      this.#failed(error, syncPeriodMs)
     }
+  }
+
+  /** A machine that was busy for once makes one read slow, which says little about the next. */
+  #costOfFullRead(milliseconds: number): number {
+    const before = this.#lastFullRead.milliseconds
+    return before === 0 ? milliseconds : Math.min(milliseconds, 2 * before)
   }
 }
 
