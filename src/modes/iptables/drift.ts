@@ -17,7 +17,7 @@ export function driftOf(desired: Desired, observed: Observed, extent: Extent): r
       ({ table, chain, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: undefined }),
     ),
     ...found.fixed.map(({ table, name }): Drift => leafDrift(observed, table, name, undefined)),
-    ...found.dispatch.flatMap(change => dispatchDrift(change)),
+    ...found.dispatch.flatMap(change => dispatchDrift(observed, change)),
     ...[...found.leaves].flatMap(([service, chains]) => [...chains].map(chain => leafDrift(observed, 'nat', chain, service))),
     ...found.deletions.map(
       ({ table, chain }): Drift => ({ what: chainName(table, chain), kind: 'unexpected', service: undefined }),
@@ -25,19 +25,28 @@ export function driftOf(desired: Desired, observed: Observed, extent: Extent): r
   ]
 }
 
+const noRules = digestOf([])
+
 function leafDrift(observed: Observed, table: Table, chain: string, service: Drift['service']): Drift {
-  const exists = observedTable(observed, table).leaves.has(chain)
-  return { what: chainName(table, chain), kind: exists ? 'changed' : 'missing', service }
+  const digest = observedTable(observed, table).leaves.get(chain)?.digest
+  if (digest === undefined) return { what: chainName(table, chain), kind: 'missing', service }
+  if (digest === noRules) return { what: `${chainName(table, chain)}: all its rules`, kind: 'missing', service }
+  return { what: chainName(table, chain), kind: 'changed', service }
 }
 
-function dispatchDrift({ table, chain, create, add, remove, tail, rewrite }: Difference['dispatch'][number]): readonly Drift[] {
+function dispatchDrift(observed: Observed, difference: Difference['dispatch'][number]): readonly Drift[] {
+  const { table, chain, create, add, remove, tail, rewrite } = difference
   if (create) return [{ what: chainName(table, chain), kind: 'missing', service: undefined }]
+  const isFlushed = observedTable(observed, table).dispatch.get(chain)?.rules.size === 0
+  if (isFlushed) return [{ what: `${chainName(table, chain)}: all its rules`, kind: 'missing', service: undefined }]
   const rules = [
     ...add.map(({ owner, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: owner })),
     ...remove.map(({ rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'unexpected', service: undefined })),
   ]
-  const order = tail !== undefined || (rewrite !== undefined && rules.length === 0)
-  return order ? [...rules, { what: `${chainName(table, chain)}: last rules`, kind: 'changed', service: undefined }] : rules
+  const isMisplaced = tail !== undefined || rewrite !== undefined
+  if (!isMisplaced || rules.length > 0) return rules
+  const what = `${chainName(table, chain)}: order of its rules, or one that stands twice`
+  return [{ what, kind: 'changed', service: undefined }]
 }
 
 function chainName(table: Table, chain: string): string {
