@@ -223,6 +223,7 @@ export class FamilySync<Desired, Observed> {
   #hold(desired: Desired, observed: Observed): Desired {
     let held = desired
     for (const service of this.#quarantine.keys()) held = this.#options.mode.hold(held, observed, service)
+    this.#desired = held
     return held
   }
 

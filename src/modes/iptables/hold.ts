@@ -7,9 +7,10 @@ import { type Desired, type Digest, type Observed, observedTable, type Rendered 
 
 export function holdService(desired: Desired, observed: Observed, service: ServiceKey): Desired {
   const held = observed.services.get(service) ?? asKernelHasIt(observed, service)
+  const before = desired.services.get(service)?.totalEndpoints ?? 0
   if (held === undefined) desired.services.delete(service)
   else desired.services.set(service, held)
-  return desired
+  return { ...desired, totalEndpoints: desired.totalEndpoints - before + (held?.totalEndpoints ?? 0) }
 }
 
 /** Found by the Service's name in the comments of the dispatch rules, and from there along the jumps. */
