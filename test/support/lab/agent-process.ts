@@ -15,9 +15,8 @@ export class AgentProcess {
     this.#namespace = namespace
   }
 
-  /** Starts the process; it answers as soon as it is up, requests before that wait. In a session of its own: Ctrl-C is for the starter. */
-  start(): void {
-    const program = new URL('agent.ts', import.meta.url).pathname
+  /** Starts `program` (see agent-program.ts); it answers as soon as it is up, requests before that wait. In a session of its own: Ctrl-C is for the starter. */
+  start(program: string): void {
     const child = spawn('ip', ['netns', 'exec', this.#namespace, process.execPath, program], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ServeOptions } from './agent/protocol.ts'
 import { AgentProcess } from './agent-process.ts'
+import { bundleAgent } from './agent-program.ts'
 import {
   addNamespaces,
   type CommandOptions,
@@ -61,8 +62,8 @@ export class Lab implements AsyncDisposable {
   async start(serve: Omit<ServeOptions, 'name'> = defaultServe): Promise<void> {
     await addNamespaces(namespacesOf(this.plan))
     try {
-      await this.#buildNetwork()
-      for (const agent of this.#agents.values()) agent.start()
+      const [program] = await Promise.all([bundleAgent(this.directory), this.#buildNetwork()])
+      for (const agent of this.#agents.values()) agent.start(program)
       await Promise.all(this.pods.map(pod => this.agent(pod.name).ask('serve', { ...serve, name: pod.name })))
     } catch (error) {
       await this[Symbol.asyncDispose]()
