@@ -26,9 +26,9 @@ export function udpFlowsQuery(family: IpFamily): Query {
 // named behind the direction that it is for, or, where for both (`zone=5`), behind the mark.
 const flowLine = new RegExp(
   [
-    /^udp +17 (?:\d+ )?src=\S+ dst=(?<destination>[0-9a-f.:]+) sport=\d+ dport=(?<destinationPort>\d+) /,
+    /^udp +17 (?:\d+ )?src=\S+ dst=([0-9a-f.:]+) sport=\d+ dport=(\d+) /,
     /(?:packets=\d+ bytes=\d+ )?(?:\[UNREPLIED\] )?/,
-    /src=(?<replySource>[0-9a-f.:]+) dst=\S+ sport=(?<replyPort>\d+) dport=\d+ (?<rest>.*)$/,
+    /src=([0-9a-f.:]+) dst=\S+ sport=(\d+) dport=\d+ (.*)$/,
   ]
     .map(part => part.source)
     .join(''),
@@ -40,9 +40,8 @@ const flowLine = new RegExp(
  * of a conntrack zone: they are tracked apart from those that the host's own rules translate.
  */
 export function* parseUdpFlows(listing: string): Iterable<UdpRoute> {
-  for (const { groups } of listing.matchAll(flowLine)) {
-    const { destination, destinationPort, replySource, replyPort, rest } = groups ?? {}
-    if (destination === undefined || replySource === undefined || rest?.includes('zone') !== false) continue
+  for (const [, destination, destinationPort, replySource, replyPort, rest] of listing.matchAll(flowLine)) {
+    if (rest === undefined || /(^| )zone[-=]/.test(rest)) continue
     yield {
       // The kernel's own addresses, printed by inet_ntop(3): canonical as they stand.
       destination: destination as Address,
@@ -53,8 +52,11 @@ export function* parseUdpFlows(listing: string): Iterable<UdpRoute> {
   }
 }
 
-/** So that one process ends within a minute or so on a full table. */
-const mostLinesInStep = 100
+/** conntrack opens /dev/stdin anew, which works for a pipe and not for the socket that Node makes of a child's standard input. */
+const deleteFromInput = ['sh', '-c', 'cat | conntrack --load-file -']
+
+/** So that one process ends well before its time-out on a table of a million flows. */
+const mostLinesInStep = 50
 
 /** Deletes all UDP flows of these routes in one family; standard output then has one line for each flow that was deleted. */
 export function deletionSteps(family: IpFamily, routes: Iterable<UdpRoute>): readonly Step[] {
@@ -63,7 +65,7 @@ export function deletionSteps(family: IpFamily, routes: Iterable<UdpRoute>): rea
     const ofStep = lines.slice(step * mostLinesInStep, (step + 1) * mostLinesInStep)
     return {
       why: `delete the ${family} UDP flows of ${ofStep.length} stale routes`,
-      argv: ['conntrack', '--load-file', '-'],
+      argv: deleteFromInput,
       input: [{ owner: undefined, lines: ofStep }],
     }
   })

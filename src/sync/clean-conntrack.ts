@@ -191,7 +191,7 @@ function inputOf({ input }: Step): string {
 
 function interruptedTooOften(): CommandError {
   return new CommandError({
-    argv: ['conntrack', '--load-file', '-'],
+    argv: ['conntrack', '-D'],
     failure: 'busy',
     stderr: '',
     reason: `flows expired while they were being deleted, ${mostAttempts} times in a row`,

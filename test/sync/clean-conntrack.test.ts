@@ -55,7 +55,7 @@ class FakeConntrack {
   }
 
   readonly exec: Exec = async ({ argv, input = '' }) => {
-    this.commands.push(argv[1] ?? '')
+    this.commands.push(argv[0] === 'conntrack' ? 'list' : 'delete')
     const failure = this.failures.shift()
     if (failure === 'expiry') {
       const [line = '', ...rest] = input.split('\n')
@@ -125,7 +125,7 @@ describe('staleConntrackCleaner', () => {
     assert.ok(outcome.kind === 'cleaned' && outcome.milliseconds >= 0)
     assert.equal(outcome.deleted, 3)
     assert.deepEqual(kernel.flows, ['10.96.0.10 > 10.244.1.1'])
-    assert.deepEqual(kernel.commands, ['-L', '--load-file'])
+    assert.deepEqual(kernel.commands, ['list', 'delete'])
   })
 
   it('deletes at the start what a Service without endpoints still sends somewhere', async () => {
@@ -150,7 +150,7 @@ describe('staleConntrackCleaner', () => {
     assert.deepEqual(await sync(dnsAt('10.244.1.1'), new Set([dns])), { kind: 'not needed' })
     assert.deepEqual(await sync(dnsAt('10.244.1.1', '10.244.1.2'), new Set([dns])), { kind: 'not needed' }, 'one more endpoint')
     assert.deepEqual(await sync(dnsAt('10.244.1.1', '10.244.1.2'), 'everything'), { kind: 'not needed' })
-    assert.deepEqual(kernel.commands, ['-L'])
+    assert.deepEqual(kernel.commands, ['list'])
   })
 
   it('finds the flows of an endpoint that went, of a Service that lost all, and of one that was deleted', async () => {
@@ -226,7 +226,7 @@ describe('staleConntrackCleaner', () => {
       ['cleaned', 'not needed'],
     )
     assert.deepEqual(kernel.flows, [])
-    assert.deepEqual(kernel.commands, ['-L', '--load-file'])
+    assert.deepEqual(kernel.commands, ['list', 'delete'])
   })
 
   it('keeps a flow to an endpoint that the next pass has already programmed while flows are read', async () => {
