@@ -1,0 +1,73 @@
+// The daemon: everything composed, until SIGTERM. The rules stay when it ends.
+import { createExec } from '../kernel/exec.ts'
+import { interfaceAddresses } from '../kernel/interfaces.ts'
+import { createSysctl } from '../kernel/sysctl.ts'
+import { runEngine } from '../sync/engine.ts'
+import { createSyncEmitter } from '../sync/events.ts'
+import { nodeDuties } from './do-node-duties.ts'
+import { keepConntrackClean } from './keep-conntrack-clean.ts'
+import { keepRouteLocalnet } from './keep-route-localnet.ts'
+import type { LiveConfig } from './live-config.ts'
+import type { Logger } from './log.ts'
+import { logSyncEvents } from './log-events.ts'
+import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
+import { type OpenedSource, openSource } from './open-source.ts'
+import { prepareModes } from './prepare-modes.ts'
+import { version } from './version.ts'
+
+/** Gives the exit status. */
+export async function runDaemon(live: LiveConfig, log: Logger): Promise<number> {
+  const stop = new AbortController()
+  const onSignal = (name: NodeJS.Signals): void => {
+    log.info(`${name}: ending; the rules stay as they are`)
+    stop.abort()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  try {
+    await follow(live, log, stop.signal)
+    log.info('ended')
+    return 0
+  } catch (error) {
+    log.fatal(error instanceof Error ? error.message : String(error))
+    if (!(error instanceof Error) || process.env['SWITCHYARD_STACKS'] !== undefined) log.fatal(error)
+    return 1
+  } finally {
+    // What still waits, for a kube-proxy for instance, would keep the process alive.
+    stop.abort()
+  }
+}
+
+async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const { config } = live
+  log.info(
+    { node: config.nodeName, mode: config.mode },
+    `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
+  )
+  const claim = await claimThisNode(log)
+  let opened: OpenedSource | undefined
+  try {
+    await waitForKubeProxyToEnd(log, signal)
+    if (signal.aborted) return
+    const exec = createExec()
+    const modes = await prepareModes({ config, exec, log })
+    opened = await openSource(config, log)
+    const { source } = opened
+    const events = createSyncEmitter()
+    logSyncEvents(events, log)
+    keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: () => live.config.traffic, log })
+    keepConntrackClean({ events, exec, log })
+    const doDuties = nodeDuties(log, 'node and process')
+    await doDuties(config)
+    live.onChange(changed => void doDuties(changed))
+    const watch = watchForKubeProxy({ log, everyMs: config.syncPeriodMs, signal })
+    log.info(`following ${source.description}`)
+    const engine = { settings: config, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }
+    const following = live.follow(signal)
+    await runEngine({ ...engine, onSettings: take => live.onChange(take) }, signal)
+    await following
+    await watch
+  } finally {
+    await opened?.close()
+    await claim.release()
+  }
+}
