@@ -59,6 +59,8 @@ async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promi
     const doDuties = nodeDuties(log, 'node and process')
     await doDuties(config)
     live.onChange(changed => void doDuties(changed))
+    // Loading the first rules loads connection tracking, which has the parameters that were absent before.
+    events.once('synced', () => void doDuties(live.config))
     const watch = watchForKubeProxy({ log, everyMs: config.syncPeriodMs, signal })
     log.info(`following ${source.description}`)
     const engine = { settings: config, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }

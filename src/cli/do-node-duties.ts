@@ -1,6 +1,6 @@
 // Connection tracking's limits and timeouts, and the process's oom score: set at start and when the configuration changes. What the
 // kernel refuses is a warning, said once; it never ends the daemon.
-import { availableParallelism } from 'node:os'
+import { cpus } from 'node:os'
 import type { Config } from '../config/config.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
 import { perform, plannedOomScore, plannedSysctls } from '../sync/node-duties.ts'
@@ -13,7 +13,7 @@ import type { Logger } from './log.ts'
 export function nodeDuties(log: Logger, scope: 'node' | 'node and process'): (config: Config) => Promise<void> {
   const said = new Set<string>()
   return async config => {
-    const sysctls = plannedSysctls(config.conntrack, { cores: availableParallelism() })
+    const sysctls = plannedSysctls(config.conntrack, { cores: cpus().length })
     const planned = scope === 'node' ? sysctls : [...sysctls, plannedOomScore(config.oomScoreAdj)]
     const { changed, refused } = await perform({ planned, sysctl: createSysctl(config.sysctlRoot), files: createSysctl('/') })
     for (const { name, from, to, why } of changed) log.info(`${name}: ${from} -> ${to} (${why})`)

@@ -84,7 +84,7 @@ function reasonOf(failed: { failure: CommandFailure; stderr: string; result: Fai
   const { failure, stderr, result, tool } = failed
   switch (failure) {
     case 'not found':
-      return `no such program; install the package that has ${tool} (Debian: apt-get install iptables) or put it on the PATH`
+      return `no such program; install the package that has ${tool} (Debian: apt-get install ${packageOf(tool)}) or put it on the PATH`
     case 'timed out':
       return `killed after ${Math.round(result.durationMs / 1000)} s without an end`
     case 'not permitted':
@@ -98,6 +98,12 @@ function reasonOf(failed: { failure: CommandFailure; stderr: string; result: Fai
         (result.signal ? `ended by ${result.signal}` : `exit status ${result.exitCode}`)
       )
   }
+}
+
+/** Debian's package of a tool that we start. */
+function packageOf(tool: string): string {
+  if (tool.startsWith('ip6tables') || tool.startsWith('iptables')) return 'iptables'
+  return { ip: 'iproute2', modprobe: 'kmod' }[tool] ?? tool
 }
 
 /** A tool's complaint without its many repetitions. */
