@@ -42,8 +42,9 @@ export function restoreArgv(tools: IptablesTools): readonly string[] {
 
 /** The part of an iptables-save output that is about one table; empty where it has none. */
 export function tableSection(output: string, table: Table): string {
-  const start = output.indexOf(`*${table}\n`)
-  if (start === -1) return ''
+  const header = `*${table}\n`
+  const start = output.startsWith(header) ? 0 : output.indexOf(`\n${header}`) + 1
+  if (!output.startsWith(header, start)) return ''
   const end = output.indexOf('\nCOMMIT', start)
   return output.slice(start, end === -1 ? undefined : end)
 }
