@@ -60,3 +60,8 @@ export function ownersOf(step: Step): ReadonlySet<ServiceKey> {
   for (const { owner } of step.input) if (owner !== undefined) found.add(owner)
   return found
 }
+
+/** The same step with the lines only that belong to no Service. */
+export function withoutOwners(step: Step): Step {
+  return { ...step, input: [...step.input].filter(({ owner }) => owner === undefined) }
+}

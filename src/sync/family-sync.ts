@@ -2,6 +2,7 @@
 // Takes what the cluster says and which Services changed; gives a report or throws. Invariant: after a failure the kernel's
 // state counts as unknown and is read before anything else is written; nothing is removed that is not known to be stale.
 import type { Exec } from '../kernel/exec.ts'
+import { emptyPlan, withoutOwners } from '../kernel/plan.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
@@ -200,7 +201,7 @@ export class FamilySync<Desired, Observed> {
 
   /** How `findCulprits` tries: each trial starts from the kernel as it is. */
   #trial(input: PassInput): Trial {
-    const { mode } = this.#options
+    const { mode, exec } = this.#options
     return {
       apply: async ({ without, touched }) => {
         const observed = await this.#read('everything')
@@ -216,6 +217,9 @@ export class FamilySync<Desired, Observed> {
         this.#desired = desired
         if (touched === undefined) this.#observed = mode.confirm(change)
         return applied
+      },
+      runEmpty: async step => {
+        await applyPlan({ ...emptyPlan, steps: [withoutOwners(step)] }, exec)
       },
     }
   }

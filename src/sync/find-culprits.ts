@@ -1,7 +1,7 @@
 // iptables-restore refused a plan. Which Service is it? Where the tool names a line, that line's owner; where it names only the
 // COMMIT line, halve the suspects until one is left. Pure but for the injected trial.
 
-import { ownersOf } from '../kernel/plan.ts'
+import { ownersOf, type Step } from '../kernel/plan.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Applied } from './apply.ts'
 import { ApplyError } from './apply.ts'
@@ -15,6 +15,8 @@ export interface Trial {
     readonly without: ReadonlySet<ServiceKey>
     readonly touched?: ReadonlySet<ServiceKey>
   }) => Promise<Applied>
+  /** Runs a step that was refused without anyone's lines, which changes nothing. Throws ApplyError. */
+  readonly runEmpty: (step: Step) => Promise<void>
 }
 
 export interface Found {
@@ -33,7 +35,11 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
   let last = failure
   for (let attempt = 0; attempt <= mostCulprits; attempt++) {
     const outcome = await attemptWithout(new Set(culprits.keys()), trial)
-    if ('applied' in outcome) return { culprits, applied: outcome.applied }
+    if ('applied' in outcome) {
+      // Nothing was left to write, so nothing has shown yet that the tool works at all.
+      if (culprits.size > 0 && outcome.applied.lines === 0) await trial.runEmpty(last.step)
+      return { culprits, applied: outcome.applied }
+    }
     last = outcome.failure
     if (!last.blamesInput) throw last
     const named = last.culprit === undefined ? await halve({ failure: last, culprits, trial }) : [last.culprit]
