@@ -69,7 +69,7 @@ export function parseSave(output: string): readonly SavedChain[] {
     else if (line.startsWith('-A ')) {
       const end = line.indexOf(' ', 3)
       const name = end === -1 ? line.slice(3) : line.slice(3, end)
-      chains.get(name)?.rules.push(end === -1 ? '' : line.slice(end + 1))
+      chains.get(name)?.rules.push(end === -1 ? '' : detached(line.slice(end + 1)))
     }
   }
   return [...chains.values()]
@@ -82,7 +82,7 @@ export function targetOf(rule: string): string | undefined {
 
 /** A copy that does not hold on to the string it was cut from. */
 export function detached(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
+  return Buffer.from(text, 'utf8').toString('utf8')
 }
 
 /** What iptables-restore said went wrong: the input line (from 1) where it names one, or the whole block. */
