@@ -1,6 +1,7 @@
 // The text formats of iptables: what a save says, what a failure says.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
@@ -10,6 +11,7 @@ import {
   parseSave,
   type RestoreComplaint,
   restoreArgv,
+  type SavedChain,
   saveQuery,
   tableSection,
   targetOf,
@@ -100,26 +102,37 @@ describe('parseSave', () => {
       }),
     )
   })
-  it('does not hold on to the output: of 64 MB that hold a thousand chains, little stays', () => {
+  it('keeps comments of others in any script', () => {
+    const rule = '-m comment --comment "für née → 例" -j ACCEPT'
+    assert.deepEqual(parseSave(`:INPUT ACCEPT [0:0]\n-A INPUT ${rule}`), [{ name: 'INPUT', rules: [rule] }])
+  })
+  it('does not hold on to the output: of 64 MB that hold a thousand chains, little stays', async () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
     const used = (): number => {
       collect()
-      return process.memoryUsage().heapUsed
+      const { heapUsed, external } = process.memoryUsage()
+      return heapUsed + external
     }
     const before = used()
-    const parsed = parseSave(largeSave(64 * 1024 * 1024, 1000))
-    const kept = used() - before
-    assert.equal(parsed.length, 1000)
+    const parsed = parseLargeSave(64 * 1024 * 1024, 1000)
+    const deadline = performance.now() + 5000
+    let kept = used() - before
+    while (kept > 8 * 1024 * 1024 && performance.now() < deadline) {
+      await setImmediate()
+      kept = used() - before
+    }
     assert.ok(kept < 8 * 1024 * 1024, `${kept} bytes`)
+    assert.equal(parsed.length, 1000)
   })
 })
 
 /** So many bytes with so many chains of one rule; the text between is comment. */
-function largeSave(bytes: number, chains: number): string {
+function parseLargeSave(bytes: number, chains: number): readonly SavedChain[] {
   const filler = 'x'.repeat(Math.floor(bytes / chains))
   const chain = (index: number): string => `# ${filler}\n:CHAIN-NUMBER-${index} - [0:0]\n-A CHAIN-NUMBER-${index} -j ACCEPT\n`
-  return Buffer.from(Array.from({ length: chains }, (_, index) => chain(index)).join(''), 'latin1').toString('latin1')
+  const text = Buffer.from(Array.from({ length: chains }, (_, index) => chain(index)).join(''), 'latin1').toString('latin1')
+  return parseSave(text)
 }
 
 describe('targetOf', () => {
