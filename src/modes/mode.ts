@@ -31,6 +31,20 @@ export interface Drift {
 /** All there is to know, or only the few chains that everything else hangs on, which are cheap to read. */
 export type Extent = 'everything' | 'base'
 
+/** Packets since the rules were written. */
+export interface PacketCounts {
+  /** Dropped because connection tracking calls them INVALID. */
+  readonly invalidDropped: number
+  /** First packets of connections to a node port on 127.0.0.0/8. */
+  readonly localhostNodePortsAccepted: number
+}
+
+export interface PacketCounters {
+  queries(): readonly Query[]
+  /** `outputs` are the standard outputs of `queries()`, in order. */
+  parse(outputs: readonly string[]): PacketCounts
+}
+
 /** What the kernel prints back → what we wrote, where another version of a tool has its own words for it. Opaque outside the mode. */
 export type Aliases = ReadonlyMap<string, string>
 
@@ -67,4 +81,6 @@ export interface Mode<Desired, Observed> {
   learnAliases(desired: Desired, observed: Observed): Aliases
   /** How many rules we want, by table, as far as we know their number: for a metric. */
   ruleCounts(desired: Desired): Readonly<Record<string, number>>
+  /** For a metric; absent where the mode's rules count nothing of it. */
+  readonly packetCounters?: PacketCounters
 }

@@ -2,7 +2,7 @@
 
 import { tables, targetOf } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
-import type { DispatchRule } from './service-chains.ts'
+import type { DispatchRule } from './dispatch-rules.ts'
 import { type Desired, type Digest, type Observed, observedTable, type Rendered } from './state.ts'
 
 export function holdService(desired: Desired, observed: Observed, service: ServiceKey): Desired {

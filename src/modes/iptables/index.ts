@@ -8,6 +8,7 @@ import { difference, isWrittenWhole } from './diff.ts'
 import { driftOf, learnAliases } from './drift.ts'
 import { feed } from './feed.ts'
 import { holdService } from './hold.ts'
+import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
 import { parseTables } from './parse.ts'
 import { render } from './render.ts'
 import { ruleCounts } from './rule-counts.ts'
@@ -31,6 +32,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     drift: driftOf,
     learnAliases,
     ruleCounts,
+    packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },
   }
 }
 

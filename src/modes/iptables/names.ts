@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Table } from '../../kernel/iptables.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { ServicePort } from '../../model/service-port.ts'
+import type { Fate } from '../../model/traffic-policy.ts'
 
 /** Endpoints of policy Cluster. */
 export function clusterPolicyChain(servicePort: ServicePort): string {
@@ -23,6 +24,16 @@ export function firewallChain(servicePort: ServicePort): string {
 /** One endpoint of one service port. */
 export function endpointChain(servicePort: ServicePort, endpoint: Endpoint): string {
   return `KUBE-SEP-${chainHash(servicePort.name + servicePort.protocol.toLowerCase() + endpoint.hostPort)}`
+}
+
+/** The chain that a Fate leads to; undefined where it leads to none. */
+export function internalChain(servicePort: ServicePort, internal: Fate): string | undefined {
+  return typeof internal === 'string' ? undefined : policyChainOf(servicePort, internal)
+}
+
+/** The chain of a policy's endpoints. */
+export function policyChainOf(servicePort: ServicePort, fate: Exclude<Fate, string>): string {
+  return fate.to === 'Local' ? localPolicyChain(servicePort) : clusterPolicyChain(servicePort)
 }
 
 /** What the names of a service port's own chains end with. */

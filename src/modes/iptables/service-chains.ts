@@ -1,7 +1,6 @@
 // One Decision → the rules of its service port, in the exact text that iptables-save prints, so that comparing with the
 // kernel is comparing strings. Pure; the order inside each chain is kube-proxy's, the words of the comments too.
 
-import type { Table } from '../../kernel/iptables.ts'
 import { type Address, contains, hostCidr, type IpFamily, isWholeFamily } from '../../model/address.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import {
@@ -13,21 +12,23 @@ import {
   type TrafficSettings,
 } from '../../model/node.ts'
 import { isExternallyAccessible, type ServicePort } from '../../model/service-port.ts'
-import { type Decision, type Fate, hasEndpoints } from '../../model/traffic-policy.ts'
-import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
+import { type Decision, hasEndpoints } from '../../model/traffic-policy.ts'
+import {
+  clusterPolicyChain,
+  endpointChain,
+  externalChain,
+  firewallChain,
+  internalChain,
+  localPolicyChain,
+  policyChainOf,
+} from './names.ts'
 import { oneIn } from './probability.ts'
+import { comment, protocolAndPort, protocolOf, rule } from './rule-text.ts'
 
 /** A chain of nat that belongs to one service port; `rules` without their `-A CHAIN `. */
 export interface LeafChain {
   readonly name: string
   readonly rules: readonly string[]
-}
-
-/** A service port's rule in a chain that all Services share. */
-export interface DispatchRule {
-  readonly table: Table
-  readonly chain: string
-  readonly rule: string
 }
 
 /** What the rules of a service port depend on besides its Decision. */
@@ -66,18 +67,6 @@ export function leafChains(decision: Decision, context: RuleContext): readonly L
   return chains
 }
 
-/** The rules that lead to those chains, and those that refuse or drop what no endpoint takes. */
-export function dispatchRules(decision: Decision, context: RuleContext): readonly DispatchRule[] {
-  return [
-    ...internalDispatch(decision),
-    ...externalAddressDispatch(decision),
-    ...nodePortDispatch(decision, context),
-    ...healthCheckRules(decision.servicePort),
-  ]
-}
-
-// --- chains of nat ---
-
 function endpointRules(servicePort: ServicePort, endpoint: Endpoint, context: RuleContext): LeafChain {
   const name = endpointChain(servicePort, endpoint)
   const protocol = protocolOf(servicePort)
@@ -95,11 +84,12 @@ function endpointRules(servicePort: ServicePort, endpoint: Endpoint, context: Ru
 
 /** What comes to the cluster IP from elsewhere than a pod of this node is masqueraded, or its answers could take another way back. */
 function masqueradeInternal({ servicePort, internal }: Decision, chain: string, context: RuleContext): readonly string[] {
-  if (servicePort.clusterIP === undefined || chain !== internalChain(servicePort, internal)) return []
-  const { source, inInterface } = context.masqueradeAll ? { source: [], inInterface: [] } : notFromLocalPods(context.localPods)
+  const { clusterIP } = servicePort
+  if (clusterIP === undefined || chain !== internalChain(servicePort, internal)) return []
   if (!context.masqueradeAll && context.localPods === undefined) return []
+  const { source, inInterface } = notFromLocalPods(context.masqueradeAll ? undefined : context.localPods)
   const note = comment(`${servicePort.name} cluster IP`)
-  const destination = `-d ${hostCidr(servicePort.clusterIP)}`
+  const destination = `-d ${hostCidr(clusterIP)}`
   return [rule(...source, destination, ...inInterface, protocolAndPort(servicePort, servicePort.port, note), '-j KUBE-MARK-MASQ')]
 }
 
@@ -152,109 +142,6 @@ function firewallRules(servicePort: ServicePort, { nodeAddress }: RuleContext): 
   ]
 }
 
-// --- rules in the shared chains ---
-
-function internalDispatch({ servicePort, internal }: Decision): readonly DispatchRule[] {
-  const { clusterIP } = servicePort
-  if (clusterIP === undefined) return []
-  const chain = internalChain(servicePort, internal)
-  return chain === undefined
-    ? [refusal('KUBE-SERVICES', internal, servicePort, { address: clusterIP })]
-    : [toAddress(servicePort, clusterIP, 'cluster IP', chain)]
-}
-
-function externalAddressDispatch(decision: Decision): readonly DispatchRule[] {
-  const { servicePort, external } = decision
-  const rules: DispatchRule[] = []
-  const reachable = hasEndpoints(decision)
-  const firewall = hasFirewall(servicePort)
-  for (const address of servicePort.externalIPs) {
-    if (reachable) rules.push(toAddress(servicePort, address, 'external IP', externalChain(servicePort)))
-  }
-  for (const address of servicePort.loadBalancerAddresses) {
-    if (!reachable) break
-    const chain = firewall ? firewallChain(servicePort) : externalChain(servicePort)
-    rules.push(toAddress(servicePort, address, 'loadbalancer IP', chain))
-    if (firewall) rules.push(firewallDrop(servicePort, address))
-  }
-  if (typeof external === 'string') {
-    // One address may be in both lists, and a rule that stands twice reads back as a chain that somebody changed.
-    for (const address of new Set([...servicePort.externalIPs, ...servicePort.loadBalancerAddresses])) {
-      rules.push(refusal('KUBE-EXTERNAL-SERVICES', external, servicePort, { address }))
-    }
-  }
-  return rules
-}
-
-function nodePortDispatch(decision: Decision, context: RuleContext): readonly DispatchRule[] {
-  const { servicePort, external } = decision
-  if (servicePort.nodePort === 0) return []
-  const rules: DispatchRule[] = []
-  if (hasEndpoints(decision)) {
-    const match = protocolAndPort(servicePort, servicePort.nodePort, comment(servicePort.name))
-    const jump = `-j ${externalChain(servicePort)}`
-    // The packet counter of this rule tells who still uses node ports on 127.0.0.1.
-    if (context.localhostNodePorts) rules.push(nat('KUBE-NODEPORTS', rule('-d 127.0.0.0/8', match, jump)))
-    rules.push(nat('KUBE-NODEPORTS', rule(match, jump)))
-  }
-  if (typeof external === 'string') rules.push(refusal('KUBE-EXTERNAL-SERVICES', external, servicePort, 'node port'))
-  return rules
-}
-
-function healthCheckRules(servicePort: ServicePort): readonly DispatchRule[] {
-  if (servicePort.healthCheckNodePort === 0) return []
-  const note = comment(`${servicePort.name} health check node port`)
-  return [filter('KUBE-NODEPORTS', rule('-p tcp', note, `-m tcp --dport ${servicePort.healthCheckNodePort}`, '-j ACCEPT'))]
-}
-
-function toAddress(servicePort: ServicePort, address: Address, what: string, chain: string): DispatchRule {
-  const match = protocolAndPort(servicePort, servicePort.port, comment(`${servicePort.name} ${what}`))
-  return nat('KUBE-SERVICES', rule(`-d ${hostCidr(address)}`, match, `-j ${chain}`))
-}
-
-function firewallDrop(servicePort: ServicePort, address: Address): DispatchRule {
-  const note = comment(`${servicePort.name} traffic not accepted by ${firewallChain(servicePort)}`)
-  return filter(
-    'KUBE-PROXY-FIREWALL',
-    rule(`-d ${hostCidr(address)}`, protocolAndPort(servicePort, servicePort.port, note), '-j DROP'),
-  )
-}
-
-/** In the filter table, since nat cannot refuse: reached only by packets that no rule of nat translated. */
-function refusal(
-  chain: string,
-  fate: Fate,
-  servicePort: ServicePort,
-  to: { readonly address: Address } | 'node port',
-): DispatchRule {
-  const [why, target] =
-    fate === 'reject'
-      ? ['has no endpoints', '-j REJECT --reject-with icmp-port-unreachable']
-      : ['has no local endpoints', '-j DROP']
-  const ofFamily = servicePort.family === 'IPv6' ? target.replace('icmp-', 'icmp6-') : target
-  const note = comment(`${servicePort.name} ${why}`)
-  if (to === 'node port') {
-    const protocol = protocolOf(servicePort)
-    const local = '-m addrtype --dst-type LOCAL'
-    return filter(chain, rule(`-p ${protocol}`, note, local, `-m ${protocol} --dport ${servicePort.nodePort}`, ofFamily))
-  }
-  return filter(chain, rule(`-d ${hostCidr(to.address)}`, protocolAndPort(servicePort, servicePort.port, note), ofFamily))
-}
-
-// --- words ---
-
-function internalChain(servicePort: ServicePort, internal: Fate): string | undefined {
-  return typeof internal === 'string' ? undefined : policyChainOf(servicePort, internal)
-}
-
-function policyChainOf(servicePort: ServicePort, fate: Exclude<Fate, string>): string {
-  return fate.to === 'Local' ? localPolicyChain(servicePort) : clusterPolicyChain(servicePort)
-}
-
-function hasFirewall(servicePort: ServicePort): boolean {
-  return servicePort.loadBalancerAddresses.length > 0 && servicePort.loadBalancerSourceRanges.length > 0
-}
-
 function fromLocalPods(pods: LocalPods): readonly string[] {
   if (pods === undefined) return []
   return ['source' in pods ? `-s ${pods.source}` : `-i ${pods.interface}`]
@@ -268,36 +155,16 @@ function notFromLocalPods(pods: LocalPods): { readonly source: readonly string[]
     : { source: [], inInterface: [`! -i ${pods.interface}`] }
 }
 
-function protocolAndPort(servicePort: ServicePort, port: number, note: string): string {
-  const protocol = protocolOf(servicePort)
-  return `-p ${protocol} ${note} -m ${protocol} --dport ${port}`
-}
-
 function recentList(chain: string, { family }: ServicePort): string {
   const mask = family === 'IPv6' ? 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' : '255.255.255.255'
   return `--name ${chain} --mask ${mask} --rsource`
-}
-
-function protocolOf(servicePort: ServicePort): string {
-  return servicePort.protocol.toLowerCase()
 }
 
 function optionalComment(text: string, context: RuleContext): readonly string[] {
   return context.comments ? [comment(text)] : []
 }
 
-function comment(text: string): string {
-  return `-m comment --comment "${text}"`
-}
-
-function rule(...parts: readonly string[]): string {
-  return parts.filter(part => part !== '').join(' ')
-}
-
-function nat(chain: string, text: string): DispatchRule {
-  return { table: 'nat', chain, rule: text }
-}
-
-function filter(chain: string, text: string): DispatchRule {
-  return { table: 'filter', chain, rule: text }
+/** Whether load balancer traffic passes source ranges first. */
+export function hasFirewall(servicePort: ServicePort): boolean {
+  return servicePort.loadBalancerAddresses.length > 0 && servicePort.loadBalancerSourceRanges.length > 0
 }

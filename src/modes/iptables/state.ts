@@ -5,7 +5,8 @@ import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 import type { BaseChains } from './base-chains.ts'
-import { type DispatchRule, dispatchRules, type LeafChain, leafChains, type RuleContext } from './service-chains.ts'
+import { type DispatchRule, dispatchRules } from './dispatch-rules.ts'
+import { type LeafChain, leafChains, type RuleContext } from './service-chains.ts'
 
 export type Digest = string & { readonly _brand: 'Digest' }
 
