@@ -1,0 +1,211 @@
+// Everything that tells others how this node is: health, metrics and configuration over HTTP, health check node ports, Events.
+// Subscribes to named moments, so the flow does not know of it. Takes what the daemon is made of; `close` ends all of it.
+import type { Config } from '../config/config.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
+import type { Note } from '../events/note.ts'
+import { createPublisher, type Publisher } from '../events/publisher.ts'
+import { NodeHealth } from '../health/node-health.ts'
+import type { Exec } from '../kernel/exec.ts'
+import { createMetrics, type Metrics } from '../metrics/metrics.ts'
+import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
+import { recordSource } from '../metrics/record-source.ts'
+import { recordSync } from '../metrics/record-sync.ts'
+import type { Service, ServiceKey } from '../model/objects.ts'
+import type { Mode } from '../modes/mode.ts'
+import type { ApiClient } from '../source/kubernetes/client.ts'
+import type { KubernetesSource } from '../source/kubernetes/source.ts'
+import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
+import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
+import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
+import { flagTexts } from './flag-values.ts'
+import { HealthChecks } from './health-checks.ts'
+import { healthHandler } from './health-server.ts'
+import type { Handler } from './http.ts'
+import { keepListening, type ListeningServer } from './keep-listening.ts'
+import { metricsHandler } from './metrics-server.ts'
+
+export interface ObserverOptions {
+  /** What is in force, read anew whenever it is needed. Node name and addresses count as they are at the start. */
+  readonly live: { readonly config: Config; readonly loaded: Pick<LoadedConfig, 'effective' | 'flagValues'> }
+  /** Before anything is emitted. */
+  readonly events: SyncEmitter
+  /** One for each family that is programmed. */
+  readonly modes: readonly Pick<Mode<never, never>, 'family' | 'packetCounters'>[]
+  readonly exec: Exec
+  readonly source: { readonly description: string }
+  /** Undefined where the objects do not come from an API server: then Events are only logged. */
+  readonly api: { readonly client: ApiClient; readonly source: KubernetesSource } | undefined
+  /** Of Switchyard. */
+  readonly version: string
+  readonly log: ObserverLog
+  /** bindAddressHardFail and an address that is taken: the process is to end. */
+  readonly onFatal: (error: Error) => void
+  /** Further paths of the metrics server. */
+  readonly routes?: Readonly<Record<string, Handler>>
+  readonly clock?: ObserverClock
+}
+
+export interface Observers {
+  /** Undefined: no such server, or not listening yet. */
+  readonly healthPort: number | undefined
+  readonly metricsPort: number | undefined
+  readonly metrics: Metrics
+  /** Ends servers and subscriptions; Events that wait get a second. */
+  close(): Promise<void>
+}
+
+/** The kube-proxy whose place this is. */
+const emulationVersion = '1.36'
+const eventGraceMs = 1000
+
+export function startObservers(options: ObserverOptions): Observers {
+  const { live, events, modes, api, log, clock = systemObserverClock } = options
+  const families = modes.map(({ family }) => family)
+  const startedAt = clock.wall() - process.uptime() * 1000
+  const metrics = createMetrics({ families, resources: api?.source.status().map(({ resource }) => resource) ?? [] })
+  const publisher = startPublisher({ ...options, clock, metrics })
+  const publish = (note: Note): void => {
+    if (publisher === undefined) log.debug(`Event (there is no API server to send it to): ${note.reason}: ${note.note}`)
+    else publisher.publish(note)
+  }
+  const { nodeName, mode } = live.config
+  const health = new NodeHealth({
+    families,
+    source: options.source.description,
+    watches: api === undefined ? undefined : () => api.source.status(),
+    syncPeriodMs: () => live.config.syncPeriodMs,
+    clock,
+  })
+  const latest = followCluster(events, log)
+  const checks = new HealthChecks({
+    families,
+    isProxyHealthy: () => health.isProxyHealthy(),
+    onFailure: ({ service, message }) =>
+      publish(healthCheckNote(service, { service: latest.service(service), nodeName, message })),
+    retryEveryMs: () => live.config.syncPeriodMs,
+    log,
+  })
+  const ends = [
+    latest.end,
+    recordSync({ metrics, events, families, clock, processStartedAt: startedAt, log }),
+    subscribe<SyncEvents>(events, health.listeners, log),
+    subscribe<SyncEvents>(events, checks.listeners, log),
+    announce({ nodeName, events, source: api?.source.events, service: latest.service, publish, log }),
+  ]
+  if (api !== undefined) ends.push(recordSource({ metrics, source: api.source, server: api.client.server, clock, log }))
+  const counters = modes.flatMap(({ packetCounters }) => packetCounters ?? [])
+  if (counters.length > 0) recordPacketCounters({ metrics, counters, exec: options.exec, clock, log })
+  metrics.own.build.set({ version: options.version, node_version: process.version, mode }, 1)
+  metrics.onCollect(() => {
+    metrics.own.ready.set(health.missing().length === 0 ? 1 : 0)
+    metrics.own.healthCheckPorts.set({ state: 'open' }, checks.counts().open)
+    metrics.own.healthCheckPorts.set({ state: 'failed' }, checks.counts().failed)
+  })
+  publish(startNote(nodeName, { version: options.version, mode }))
+  const servers = listenAll({ ...options, clock, metrics, health, startedAt, publish })
+
+  return {
+    get healthPort() {
+      return servers.health?.port
+    },
+    get metricsPort() {
+      return servers.metrics?.port
+    },
+    metrics,
+    async close() {
+      for (const end of ends) end()
+      await Promise.all([servers.health?.close(), servers.metrics?.close(), checks.close(), publisher?.close(eventGraceMs)])
+      metrics.close()
+    },
+  }
+}
+
+function startPublisher(options: ObserverOptions & { readonly clock: ObserverClock; readonly metrics: Metrics }) {
+  const { api, live, clock, log, metrics } = options
+  if (api === undefined) return undefined
+  const { host } = new URL(api.client.server)
+  return createPublisher({
+    client: api.client,
+    nodeName: live.config.nodeName,
+    clock,
+    log,
+    onOutcome: outcome => metrics.own.kubernetesEvents.inc({ outcome }),
+    onRequest: ({ method, status }) =>
+      metrics.kubeProxy.requests.inc({ code: status === undefined ? '<error>' : String(status), method, host }),
+  }) satisfies Publisher
+}
+
+/** Services by key, as the store has them last. */
+function followCluster(events: SyncEmitter, log: ObserverLog) {
+  let cluster: ClusterState | undefined
+  const changed = (change: ClusterChange): void => {
+    cluster = change.cluster
+  }
+  const end = subscribe<SyncEvents>(events, { changed }, log)
+  return { end, service: (key: ServiceKey): Service | undefined => cluster?.service(key) }
+}
+
+interface ServerOptions extends ObserverOptions {
+  readonly clock: ObserverClock
+  readonly metrics: Metrics
+  readonly health: NodeHealth
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly publish: (note: Note) => void
+}
+
+function listenAll(options: ServerOptions): { readonly health?: ListeningServer; readonly metrics?: ListeningServer } {
+  const { live, log, onFatal, publish } = options
+  const { healthBind, metricsBind, bindHardFail: hardFail, nodeName } = live.config
+  const onFailure = (server: 'health' | 'metrics') => (error: Error) => {
+    if (!hardFail) return
+    publish(serverNote(nodeName, { server, message: error.message }))
+    onFatal(error)
+  }
+  const common = { hardFail, log }
+  return {
+    ...(healthBind !== undefined && {
+      health: keepListening({
+        ...common,
+        name: 'health server',
+        bind: healthBind,
+        handler: healthPaths(options),
+        onFailure: onFailure('health'),
+      }),
+    }),
+    ...(metricsBind !== undefined && {
+      metrics: keepListening({
+        ...common,
+        name: 'metrics server',
+        bind: metricsBind,
+        handler: metricsPaths(options),
+        onFailure: onFailure('metrics'),
+      }),
+    }),
+  }
+}
+
+function healthPaths({ health, metrics }: ServerOptions): Handler {
+  return healthHandler({
+    health: () => health.proxyHealth(),
+    nodeEligible: () => health.isNodeEligible(),
+    missing: () => health.missing(),
+    watches: () => health.watches(),
+    answered: (path, status) => {
+      const counter = path === '/healthz' ? metrics.kubeProxy.healthz : metrics.kubeProxy.livez
+      counter.inc({ code: String(status) })
+    },
+  })
+}
+
+function metricsPaths({ live, metrics, version, clock, startedAt, routes = {} }: ServerOptions): Handler {
+  return metricsHandler({
+    metrics,
+    mode: () => live.config.mode,
+    settings: () => live.loaded.effective,
+    flags: () => flagTexts(live.loaded.flagValues),
+    status: () => ({ startedAt, now: clock.wall(), version, nodeVersion: process.version, emulationVersion }),
+    routes,
+  })
+}
