@@ -106,9 +106,9 @@ function packageOf(tool: string): string {
   return { ip: 'iproute2', modprobe: 'kmod' }[tool] ?? tool
 }
 
-/** A tool's complaint without its many repetitions. */
+/** A tool's complaint without its many repetitions. iptables-nft-restore introduces itself in a line of its own. */
 function firstLines(stderr: string): string {
-  const lines = stderr.split('\n').filter(line => line.trim() !== '')
-  const shown = lines.slice(0, 3).join('; ')
+  const lines = stderr.split('\n').filter(line => line.trim() !== '' && !line.startsWith('Try `'))
+  const shown = lines.slice(0, 3).join('; ').replaceAll(/: *; /g, ': ')
   return lines.length > 3 ? `${shown} (${lines.length - 3} more lines)` : shown
 }
