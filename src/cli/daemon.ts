@@ -2,6 +2,7 @@
 import { createExec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
+import { type Observers, startObservers } from '../server/observers.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
 import { nodeDuties } from './do-node-duties.ts'
@@ -37,23 +38,28 @@ export async function runDaemon(live: LiveConfig, log: Logger): Promise<number> 
   }
 }
 
-async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promise<void> {
+async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise<void> {
   const { config } = live
+  const failure = new AbortController()
+  const signal = AbortSignal.any([stop, failure.signal])
   log.info(
     { node: config.nodeName, mode: config.mode },
     `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
   )
   const claim = await claimThisNode(log)
   let opened: OpenedSource | undefined
+  let observers: Observers | undefined
   try {
     await waitForKubeProxyToEnd(log, signal)
     if (signal.aborted) return
     const exec = createExec()
     const modes = await prepareModes({ config, exec, log })
     opened = await openSource(config, log)
-    const { source } = opened
+    const { source, api } = opened
     const events = createSyncEmitter()
     logSyncEvents(events, log)
+    const onFatal = (error: Error): void => failure.abort(error)
+    observers = startObservers({ live, events, modes, exec, source, api, version: version(), log, onFatal })
     keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: () => live.config.traffic, log })
     keepConntrackClean({ events, exec, log })
     const doDuties = nodeDuties(log, 'node and process')
@@ -68,7 +74,9 @@ async function follow(live: LiveConfig, log: Logger, signal: AbortSignal): Promi
     await runEngine({ ...engine, onSettings: take => live.onChange(take) }, signal)
     await following
     await watch
+    failure.signal.throwIfAborted()
   } finally {
+    await observers?.close()
     await opened?.close()
     await claim.release()
   }

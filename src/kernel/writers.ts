@@ -72,6 +72,8 @@ async function kubeProxyProcess(proc: string): Promise<string | undefined> {
 async function kubeProxyPort(port: number): Promise<string | undefined> {
   const url = `http://127.0.0.1:${port}/proxyMode`
   const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
+  // Our own metrics server says the same, and who it is.
+  if (answer?.headers.get('server') === 'switchyard') return undefined
   const mode = answer?.ok === true ? (await answer.text()).trim() : ''
   return /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
 }
