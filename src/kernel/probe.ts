@@ -55,8 +55,9 @@ export function chooseBackend(host: {
   const notes = [nft.note, legacy.note].filter(note => note !== undefined)
   const ambiguous = nft.rules > 0 && legacy.rules > 0
   const choice = (backend: Backend, reason: string): BackendChoice => ({ backend, reason, ambiguous, notes })
-  if (!nft.usable && legacy.usable) return choice('legacy', 'the nft backend does not work here')
-  if (!legacy.usable && nft.usable) return choice('nft', 'the legacy backend does not work here')
+  if (!nft.usable && !legacy.usable) return choice('nft', 'no backend works here, and this is the usual one')
+  if (!nft.usable) return choice('legacy', 'the nft backend does not work here')
+  if (!legacy.usable) return choice('nft', 'the legacy backend does not work here')
   if (nft.kubeletHint !== legacy.kubeletHint) return choice(nft.kubeletHint ? 'nft' : 'legacy', "kubelet's hint chain is there")
   if (nft.proxyChains > 0 !== legacy.proxyChains > 0)
     return choice(nft.proxyChains > 0 ? 'nft' : 'legacy', "a service proxy's chains are there")
