@@ -97,6 +97,7 @@ const hosts: readonly Host[] = [
 
 describe('the backend of iptables on', { concurrency: 3 }, () => {
   for (const host of hosts) it(host.title, () => check(host))
+  it('a host without any: what to install is said', () => nothingInstalled())
 })
 
 async function check({ prepare, arguments: more = [], takes, says, complains }: Host): Promise<void> {
@@ -115,6 +116,25 @@ async function check({ prepare, arguments: more = [], takes, says, complains }: 
   const errors = switchyard.log.filter(({ level }) => level === 'error')
   if (complains === undefined) assert.deepEqual(errors, [])
   else assert.match(errors.map(line => line.msg).join('\n'), complains)
+}
+
+async function nothingInstalled(): Promise<void> {
+  await using node = await createNode('backend')
+  const toolbox = await createToolbox(node.directory)
+  const families = ['iptables', 'ip6tables']
+  const missing = families.flatMap(name =>
+    ['', '-nft', '-legacy'].flatMap(backend => ['', '-save', '-restore'].map(end => name + backend + end)),
+  )
+  for (const tool of missing) await toolbox.remove(tool)
+  await using switchyard = await startSwitchyard({ node, path: toolbox.path })
+  const { msg } = await switchyard.waitForLog(/^iptables backend nft/)
+  assert.match(msg, /no backend works here/)
+  for (const name of families) {
+    const failed = await switchyard.waitForLog(new RegExp(`failed: ${name}-nft-save: no such program`))
+    assert.match(failed.msg, /install the package .*\(Debian: apt-get install iptables\)/)
+  }
+  for (const tool of missing) await toolbox.putBack(tool)
+  await switchyard.waitForSync({ family: 'IPv4' })
 }
 
 async function plainBackend(node: TestNode): Promise<Backend> {
