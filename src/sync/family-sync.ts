@@ -177,8 +177,20 @@ export class FamilySync<Desired, Observed> {
       const kind = change.touched === 'everything' ? 'full' : 'partial'
       this.#options.events.emit('restoreFailed', { family: this.family, kind })
       if (!error.blamesInput) throw error
-      return await this.#makeSoWithoutCulprits(error, input)
+      return await this.#sayingWhatChanged(change.touched, () => this.#makeSoWithoutCulprits(error, input))
     }
+  }
+
+  /** A refused change of a few Services may have met a kernel that someone changed: what all others miss is said as any drift is. */
+  async #sayingWhatChanged(touched: Scope, repair: () => Promise<Applied>): Promise<Applied> {
+    const { mode, events } = this.#options
+    if (touched === 'everything' || this.#desired === undefined) return repair()
+    const all = mode.drift(this.#desired, await this.#read('everything'), 'everything')
+    const drifts = all.filter(({ kind, service }) => kind !== 'unexpected' && (service === undefined || !touched.has(service)))
+    if (drifts.length > 0) events.emit('driftFound', { family: mode.family, drifts })
+    const applied = await repair()
+    if (drifts.length > 0) events.emit('driftRepaired', { family: mode.family, drifts: drifts.length })
+    return applied
   }
 
   #apply(change: Change<Desired, Observed>): Promise<Applied> {
