@@ -1,11 +1,12 @@
-// One LIST of a reflector, page by page where it is paged. Gives the outcome as a value; nothing is thrown.
+// LISTs of a reflector: of everything, page by page where it is paged, or of next to nothing, for its version. Give the
+// outcome as a value; nothing is thrown.
 
 import type { ApiRequest } from './api-request.ts'
 import { type AttemptOptions, noAnswer, toFailure } from './attempt.ts'
 import { StreamFault } from './failure.ts'
 import { readList } from './list-framing.ts'
 import type { Reading } from './object-index.ts'
-import { listRequest } from './queries.ts'
+import { listRequest, verifyRequest } from './queries.ts'
 import type { Outcome, Request } from './reflector-state.ts'
 import { listMetadata, rawObject } from './watch-event.ts'
 import { createWatchdog, type Watchdog } from './watchdog.ts'
@@ -54,6 +55,27 @@ export async function runList(
     })
     if (metadata === undefined) throw new StreamFault('malformed', 'the list has no metadata')
     return metadata
+  }
+}
+
+/** Asks whether the server has come as far as the version. */
+export async function runVerify(
+  request: Request & { readonly doing: 'verify' },
+  options: AttemptOptions,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { client, query, clock, timing, version } = options
+  const startedAt = clock.now()
+  const watchdog = createWatchdog(clock, signal)
+  try {
+    watchdog.expect(timing.listSilentMs, noAnswer(timing.listSilentMs))
+    await client.send(verifyRequest(query.resource, request), watchdog.signal)
+    return { outcome: 'verified' }
+  } catch (error) {
+    const failure = toFailure(watchdog.fault() ?? error, options)
+    return { outcome: 'failed', failure, version, lastedMs: clock.now() - startedAt, messages: 0 }
+  } finally {
+    watchdog.end()
   }
 }
 

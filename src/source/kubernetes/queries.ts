@@ -8,13 +8,15 @@ export interface QueryOptions {
   readonly withoutFieldSelector: boolean
 }
 
+export type StreamRequest = Request & { readonly doing: 'stream list' | 'watch' }
+
 /** Pages only where the server reads its database; its cache gives everything at once whatever the limit. */
 const pageSize = '500'
 
 /** @param timeoutSeconds when the server is to end the watch by itself. */
 export function watchRequest(
   { resource, withoutFieldSelector }: QueryOptions,
-  request: Exclude<Request, { readonly doing: 'list' }>,
+  request: StreamRequest,
   timeoutSeconds: number,
 ): ApiRequest {
   const position =
@@ -43,6 +45,13 @@ export function listRequest(
   const paged = notOlderThan === '' ? { limit: pageSize, continue: continueToken } : {}
   const position = notOlderThan === '' ? {} : { resourceVersion: notOlderThan }
   return { verb: 'list', resource, query: { ...selectors(resource, withoutFieldSelector), ...paged, ...position } }
+}
+
+/** One object at most, out of the server's cache, once that has come as far as we have. */
+export function verifyRequest(resource: FollowedResource, { after }: Request & { readonly doing: 'verify' }): ApiRequest {
+  const { namespace, name } = resource.witness
+  const query = { fieldSelector: `metadata.name=${name}`, resourceVersion: after }
+  return { verb: 'list', resource, ...(namespace === undefined ? {} : { namespace }), query }
 }
 
 function selectors(resource: FollowedResource, withoutFieldSelector: boolean): Record<string, string | undefined> {

@@ -11,6 +11,11 @@ export type Request =
   /** LIST. `0`: whatever the server has at hand; empty: as of now, in pages. */
   | { readonly doing: 'list'; readonly notOlderThan: string }
   | { readonly doing: 'watch'; readonly after: string }
+  /**
+   * Whether the server has come as far as we have: asked before a watch is resumed after a failure. A server that was restored
+   * from a backup accepts a watch from a version that it has not reached, and tells nothing until it has (k/k #107457).
+   */
+  | { readonly doing: 'verify'; readonly after: string }
 
 export type Activity =
   | Request
@@ -47,6 +52,7 @@ export type Outcome =
       /** Events and bookmarks that came before. */
       readonly messages: number
     }
+  | { readonly outcome: 'verified' }
   | { readonly outcome: 'waited' }
   | { readonly outcome: 'reloaded' }
 
@@ -83,6 +89,8 @@ export function nextState(state: ReflectorState, outcome: Outcome, context: Step
       return afterClose(state, outcome, context)
     case 'failed':
       return afterFailure(state, outcome, context)
+    case 'verified':
+      return state.version === undefined ? state : { ...state, activity: { doing: 'watch', after: state.version } }
     case 'waited':
       return { ...state, activity: pending(state), reloaded: false }
     case 'reloaded':
@@ -140,7 +148,7 @@ function afterFailure(
 }
 
 type Cure =
-  /** The same again: a watch goes on where it was. */
+  /** The same again: a watch goes on where it was, if the server has come that far. */
   | 'repeat'
   /** Read everything, not older than what we know. */
   | 'read again'
@@ -184,7 +192,7 @@ function cureFor(state: ReflectorState, { kind }: Failure): Cure {
   // A list that is refused as too old was asked for by a version; nothing older than now can be had.
   if (kind === 'expired' && doing !== 'watch') return 'read afresh'
   const most = mostFruitless[kind]
-  if (doing === 'watch' && most !== undefined && (state.fruitless?.times ?? 0) >= most) return 'read again'
+  if (isResumption(doing) && most !== undefined && (state.fruitless?.times ?? 0) >= most) return 'read again'
   return cures[kind]
 }
 
@@ -192,15 +200,19 @@ function requestAfter(step: { readonly state: ReflectorState; readonly cure: Cur
   const { state, cure, context } = step
   const current = pending(state)
   if (cure === 'read afresh') return readRequest(state, '', context)
-  if (cure === 'repeat' && current.doing !== 'watch') return current
-  if (cure === 'repeat' && state.version !== undefined) return { doing: 'watch', after: state.version }
+  if (cure === 'repeat' && !isResumption(current.doing)) return current
+  if (cure === 'repeat' && state.version !== undefined) return { doing: 'verify', after: state.version }
   return readRequest(state, state.version ?? '', context)
+}
+
+function isResumption(doing: Request['doing']): boolean {
+  return doing === 'watch' || doing === 'verify'
 }
 
 /** The version that the refused stream was asked for. At the very first read whatever the server has at hand will do. */
 function listVersion(state: ReflectorState): string {
   const request = pending(state)
-  const wanted = request.doing === 'watch' ? request.after : request.notOlderThan
+  const wanted = 'after' in request ? request.after : request.notOlderThan
   return wanted === '' && state.version === undefined ? '0' : wanted
 }
 

@@ -6,7 +6,7 @@ import type { ApiClient } from './client.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { Failure, FailureKind } from './failure.ts'
 import type { Intake } from './intake.ts'
-import { runList } from './list-read.ts'
+import { runList, runVerify } from './list-read.ts'
 import type { ObjectIndex } from './object-index.ts'
 import { firstState, nextState, type Outcome, pending, type ReflectorState } from './reflector-state.ts'
 import type { FollowedResource } from './resources.ts'
@@ -76,6 +76,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
       case 'list':
         startedReadingAt = clock.now()
         return runList(activity, attempt(), signal)
+      case 'verify':
+        return runVerify(activity, attempt(), signal)
       case 'stream list':
       case 'watch':
         startedReadingAt = clock.now()

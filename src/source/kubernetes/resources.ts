@@ -18,7 +18,11 @@ export interface FollowedResource extends ApiResource {
   readonly fieldSelector: string | undefined
   /** The selector only saves traffic: API servers that do not know the field (Services before 1.31) are asked without it. */
   readonly fieldSelectorIsOptional: boolean
+  /** An object that is cheap to ask for, whether it exists or not: the answer's version is all that matters. */
+  readonly witness: { readonly namespace?: string; readonly name: string }
 }
+
+const kubernetes = { namespace: 'default', name: 'kubernetes' }
 
 export const services: FollowedResource = {
   group: '',
@@ -29,6 +33,7 @@ export const services: FollowedResource = {
   labelSelector: '!service.kubernetes.io/service-proxy-name',
   fieldSelector: 'spec.clusterIP!=None',
   fieldSelectorIsOptional: true,
+  witness: kubernetes,
 }
 
 export const endpointSlices: FollowedResource = {
@@ -40,6 +45,7 @@ export const endpointSlices: FollowedResource = {
   labelSelector: '!service.kubernetes.io/headless',
   fieldSelector: undefined,
   fieldSelectorIsOptional: false,
+  witness: kubernetes,
 }
 
 /** The one Node of this name. */
@@ -53,5 +59,6 @@ export function ownNode(name: string): FollowedResource {
     labelSelector: undefined,
     fieldSelector: `metadata.name=${name}`,
     fieldSelectorIsOptional: false,
+    witness: { name },
   }
 }

@@ -4,13 +4,11 @@ import { type AttemptOptions, noAnswer, seconds, toFailure } from './attempt.ts'
 import { StreamFault } from './failure.ts'
 import { createIntake } from './intake.ts'
 import { lines } from './line-framing.ts'
-import { watchRequest } from './queries.ts'
-import type { Outcome, Request } from './reflector-state.ts'
+import { type StreamRequest, watchRequest } from './queries.ts'
+import type { Outcome } from './reflector-state.ts'
 import type { ReflectorTiming } from './timing.ts'
 import { parseWatchEvent } from './watch-event.ts'
 import { createWatchdog, type Watchdog } from './watchdog.ts'
-
-export type StreamRequest = Exclude<Request, { readonly doing: 'list' }>
 
 /** Runs until the stream ends, fails, or the signal aborts (then the outcome means nothing). */
 export async function runWatch(request: StreamRequest, options: AttemptOptions, signal: AbortSignal): Promise<Outcome> {

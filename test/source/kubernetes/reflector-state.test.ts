@@ -37,9 +37,10 @@ function steps(state: ReflectorState, outcomes: readonly Outcome[]): ReflectorSt
 }
 
 const waited: Outcome = { outcome: 'waited' }
+const verified: Outcome = { outcome: 'verified' }
 const reloaded: Outcome = { outcome: 'reloaded' }
 const resume: Activity = { doing: 'watch', after: '9' }
-const afterWait = (next: Activity & { readonly doing: 'watch' | 'list' | 'stream list' }): Activity => ({
+const afterWait = (next: Activity & { readonly doing: 'verify' | 'list' | 'stream list' }): Activity => ({
   doing: 'wait',
   milliseconds: 800,
   next,
@@ -86,19 +87,19 @@ describe('a watch that the server ends in order', () => {
 
 describe('a watch that fails', () => {
   const cures: Readonly<Record<FailureKind, Activity>> = {
-    network: afterWait({ doing: 'watch', after: '9' }),
-    'timed out': afterWait({ doing: 'watch', after: '9' }),
-    'cut off': afterWait({ doing: 'watch', after: '9' }),
-    silent: afterWait({ doing: 'watch', after: '9' }),
-    'short watch': afterWait({ doing: 'watch', after: '9' }),
-    'server error': afterWait({ doing: 'watch', after: '9' }),
-    'too many requests': afterWait({ doing: 'watch', after: '9' }),
-    forbidden: afterWait({ doing: 'watch', after: '9' }),
-    'not found': afterWait({ doing: 'watch', after: '9' }),
-    credentials: afterWait({ doing: 'watch', after: '9' }),
-    'ended early': afterWait({ doing: 'watch', after: '9' }),
-    unauthorized: { doing: 'reload credentials', next: { doing: 'watch', after: '9' } },
-    certificate: { doing: 'reload credentials', next: { doing: 'watch', after: '9' } },
+    network: afterWait({ doing: 'verify', after: '9' }),
+    'timed out': afterWait({ doing: 'verify', after: '9' }),
+    'cut off': afterWait({ doing: 'verify', after: '9' }),
+    silent: afterWait({ doing: 'verify', after: '9' }),
+    'short watch': afterWait({ doing: 'verify', after: '9' }),
+    'server error': afterWait({ doing: 'verify', after: '9' }),
+    'too many requests': afterWait({ doing: 'verify', after: '9' }),
+    forbidden: afterWait({ doing: 'verify', after: '9' }),
+    'not found': afterWait({ doing: 'verify', after: '9' }),
+    credentials: afterWait({ doing: 'verify', after: '9' }),
+    'ended early': afterWait({ doing: 'verify', after: '9' }),
+    unauthorized: { doing: 'reload credentials', next: { doing: 'verify', after: '9' } },
+    certificate: { doing: 'reload credentials', next: { doing: 'verify', after: '9' } },
     expired: afterWait({ doing: 'stream list', notOlderThan: '9' }),
     malformed: afterWait({ doing: 'stream list', notOlderThan: '9' }),
     'too long': afterWait({ doing: 'stream list', notOlderThan: '9' }),
@@ -107,7 +108,7 @@ describe('a watch that fails', () => {
     'version too new': afterWait({ doing: 'stream list', notOlderThan: '' }),
     'history changed': afterWait({ doing: 'stream list', notOlderThan: '' }),
     'selector rejected': { doing: 'watch', after: '7' },
-    'no end bookmark': afterWait({ doing: 'watch', after: '9' }),
+    'no end bookmark': afterWait({ doing: 'verify', after: '9' }),
   }
   for (const [kind, activity] of Object.entries(cures) as [FailureKind, Activity][]) {
     it(`as "${kind}" goes on with ${JSON.stringify(activity)}`, () => {
@@ -123,7 +124,7 @@ describe('a watch that fails', () => {
     const thrice = steps(watching, [failed('network'), waited, failed('network'), waited, failed('network', { lastedMs: 0 })])
     assert.deepEqual(
       [thrice.failures, thrice.activity],
-      [3, { doing: 'wait', milliseconds: 3200, next: { doing: 'watch', after: '7' } }],
+      [3, { doing: 'wait', milliseconds: 3200, next: { doing: 'verify', after: '7' } }],
     )
     assert.equal(steps(thrice, [waited, failed('network', { lastedMs: 119_999 })]).failures, 4)
     assert.equal(steps(thrice, [waited, failed('network', { lastedMs: 120_000 })]).failures, 1)
@@ -131,28 +132,40 @@ describe('a watch that fails', () => {
 
   it('waits as long as the server says', () => {
     const { activity } = step(watching, failed('too many requests', { retryAfterMs: 9000 }))
-    assert.deepEqual(activity, { doing: 'wait', milliseconds: 9000, next: { doing: 'watch', after: '7' } })
+    assert.deepEqual(activity, { doing: 'wait', milliseconds: 9000, next: { doing: 'verify', after: '7' } })
   })
 
   it('loads the credentials again once for each try, then waits', () => {
     const again = steps(watching, [failed('unauthorized'), reloaded])
-    assert.deepEqual(again.activity, { doing: 'watch', after: '7' })
+    assert.deepEqual(again.activity, { doing: 'verify', after: '7' })
     const refused = step(again, failed('unauthorized'))
-    assert.deepEqual(refused.activity, afterWait({ doing: 'watch', after: '7' }))
+    assert.deepEqual(refused.activity, afterWait({ doing: 'verify', after: '7' }))
     assert.equal(steps(refused, [waited, failed('unauthorized')]).activity.doing, 'reload credentials')
   })
 
   it('waits where the credentials cannot be loaded', () => {
     assert.deepEqual(
       steps(watching, [failed('unauthorized'), failed('credentials')]).activity,
-      afterWait({ doing: 'watch', after: '7' }),
+      afterWait({ doing: 'verify', after: '7' }),
     )
+  })
+
+  it('is resumed when the server turns out to have come as far, and replaced by a list as of now when it has not', () => {
+    const verifying = steps(watching, [failed('network', { version: '9' }), waited])
+    assert.deepEqual(verifying.activity, { doing: 'verify', after: '9' })
+    assert.deepEqual(step(verifying, verified).activity, { doing: 'watch', after: '9' })
+    assert.deepEqual(step(verifying, failed('version too new', { lastedMs: 0 })).activity, {
+      doing: 'wait',
+      milliseconds: 1600,
+      next: { doing: 'stream list', notOlderThan: '' },
+    })
+    assert.deepEqual(steps(verifying, [failed('server error'), waited]).activity, verifying.activity)
   })
 
   it('is replaced by a list where it never says a word, since the server may have been set back to before our version', () => {
     const silentAfterEvents = step(watching, failed('silent', { version: '9', messages: 3 }))
-    assert.deepEqual(silentAfterEvents.activity, afterWait({ doing: 'watch', after: '9' }))
-    const silentAtAll = steps(silentAfterEvents, [waited, failed('silent', { messages: 0, lastedMs: 180_000 })])
+    assert.deepEqual(silentAfterEvents.activity, afterWait({ doing: 'verify', after: '9' }))
+    const silentAtAll = steps(silentAfterEvents, [waited, verified, failed('silent', { messages: 0, lastedMs: 180_000 })])
     assert.deepEqual(silentAtAll.activity, afterWait({ doing: 'stream list', notOlderThan: '9' }))
     assert.deepEqual(steps(silentAtAll, [waited, failed('version too new', { messages: 0 })]).activity, {
       doing: 'wait',
@@ -164,7 +177,7 @@ describe('a watch that fails', () => {
   it('is replaced by a list where the server fails on it five times without a word', () => {
     const broken = failed('server error', { messages: 0 })
     const four = steps(watching, [broken, waited, broken, waited, broken, waited, broken])
-    assert.equal('next' in four.activity && four.activity.next.doing, 'watch')
+    assert.equal('next' in four.activity && four.activity.next.doing, 'verify')
     const five = steps(four, [waited, broken])
     assert.equal('next' in five.activity && five.activity.next.doing, 'stream list')
   })

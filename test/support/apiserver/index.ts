@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { readCertificate } from './certificates.ts'
 import { createFaultBook, type Fault } from './faults.ts'
@@ -71,6 +71,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const pages = createPages()
   let tokens = options.tokens ?? []
   let goneAsStatus = false
+  const sockets = new Set<Socket>()
   const user = clientCertificate ? 'certificate' : tokens[0] === undefined ? 'nobody' : 'token'
   const folder = await createServerFolder({ tls, user })
   const serving = createServing({ history, faults, pages, bookmarkEveryMs, goneAsStatus: () => goneAsStatus, isKnown })
@@ -111,6 +112,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       serving.handle(request, response).catch((error: unknown) => response.destroy(error as Error))
     }
     const created = tls ? createTlsServer(await tlsOptions(), handler) : createServer(handler)
+    created.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    })
     await new Promise<void>((resolve, reject) => {
       created.once('error', reject)
       created.listen(onPort, host, resolve)
@@ -125,11 +130,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     return { ...(await readCertificate(certificate)), ca, requestCert: true, rejectUnauthorized: false }
   }
 
+  /** All of them: closeAllConnections() does not know those that are still shaking hands, and close() would wait for them. */
+  function cutConnections(): void {
+    for (const socket of sockets) socket.destroy()
+  }
+
   async function stopListening(): Promise<void> {
     const closed = new Promise<void>(resolve => {
       server.close(() => resolve())
     })
-    server.closeAllConnections()
+    cutConnections()
     await closed
   }
 
@@ -159,7 +169,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       case 'expire token':
         tokens = [randomBytes(16).toString('hex')]
         await folder.writeToken(tokens.join())
-        server.closeAllConnections()
+        cutConnections()
         return nothing
       default:
         return faults.add(fault)

@@ -59,17 +59,18 @@ export interface FollowOptions {
   readonly credentials: CredentialOptions
   readonly clock?: Clock
   readonly timing?: Partial<ReflectorTiming>
-  readonly keepChanges?: boolean
+  /** Whether changes, updates and events are kept for the test to look at; without, memory stays that of the state. Default true. */
+  readonly keep?: boolean
 }
 
 export async function follow(context: Pick<TestContext, 'after'>, options: FollowOptions): Promise<Follower> {
-  const { clock = fastClock(speed), timing = {}, keepChanges = true } = options
+  const { clock = fastClock(speed), timing = {}, keep = true } = options
   const client = createApiClient({ credentials: await loadCredentials(options.credentials), userAgent: 'switchyard/test' })
   const problems: SourceProblem[] = []
   const source = createKubernetesSource({
     client,
     nodeName,
-    report: problem => problems.push(problem),
+    report: problem => keep && problems.push(problem),
     clock,
     random: seededRandom(1),
     timing: { ...defaultTiming, ...patient, ...timing },
@@ -82,7 +83,7 @@ export async function follow(context: Pick<TestContext, 'after'>, options: Follo
   let gate = Promise.withResolvers<void>()
   gate.resolve()
   for (const name of ['opened', 'synced', 'closed', 'failed', 'recovered', 'credentialsReloaded', 'paused', 'resumed'] as const) {
-    source.events.on(name, (event: unknown) => events.set(name, [...(events.get(name) ?? []), event]))
+    if (keep) source.events.on(name, (event: unknown) => events.set(name, [...(events.get(name) ?? []), event]))
   }
   const running = consume()
   context.after(stop)
@@ -123,10 +124,10 @@ export async function follow(context: Pick<TestContext, 'after'>, options: Follo
   }
 
   function apply({ changes: made, complete, unreadable }: SourceUpdate): void {
-    if (keepChanges) updates.push({ complete, unreadable })
+    if (keep) updates.push({ complete, unreadable })
     else updates[0] = { complete, unreadable }
     for (const change of made) {
-      if (keepChanges) changes.push(change)
+      if (keep) changes.push(change)
       assert.notEqual(change.object, state.get(change.id), `a change of ${change.id} that changes nothing`)
       if (change.object === undefined) state.delete(change.id)
       else state.set(change.id, change.object)
@@ -135,24 +136,29 @@ export async function follow(context: Pick<TestContext, 'after'>, options: Follo
 
   function difference(server: Listing): string {
     const expected = expectedState(server)
-    const wrong = [...new Set([...expected.keys(), ...state.keys()])].filter(id => !same(expected.get(id), state.get(id)))
+    const wrong = [...new Set([...expected.keys(), ...state.keys()])].filter(id => !agrees(expected.get(id), state.get(id)))
     return wrong.length === 0 ? '' : `${wrong.length} objects differ: ${wrong.slice(0, 5).join(', ')}`
   }
 }
 
+/** An object, or only whose it is where it cannot be read: then any earlier version of it will do, or none. */
+type Expected = ClusterObject | { readonly kind: 'unreadable'; readonly uid: string | undefined }
+
 /** What a follower is to know, worked out without a reflector. */
-export function expectedState(server: Listing): ReadonlyMap<string, ClusterObject> {
-  const expected = new Map<string, ClusterObject>()
+function expectedState(server: Listing): ReadonlyMap<string, Expected> {
+  const expected = new Map<string, Expected>()
   for (const resource of [services, endpointSlices, ownNode(nodeName)]) {
     const matches = matcher(resourceNamed(resource.plural), resource)
     for (const object of server.list(resource.plural).filter(matches)) {
       const decoded = decodeObject(object)
       if (decoded.outcome === 'decoded') expected.set(decoded.id, decoded.object)
+      if (decoded.outcome === 'refused') expected.set(decoded.id ?? '', { kind: 'unreadable', uid: object.metadata.uid })
     }
   }
   return expected
 }
 
-function same(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
+function agrees(expected: Expected | undefined, known: ClusterObject | undefined): boolean {
+  if (expected?.kind === 'unreadable') return known === undefined || known.uid === expected.uid
+  return JSON.stringify(expected) === JSON.stringify(known)
 }
