@@ -1,7 +1,7 @@
 // All cases in one mode of the proxy, as tests: one lab, one test a case, one sub-test a flow. Cases follow each other in the
 // running proxy, so each is also a live change from the one before; a case with a configuration gets a proxy of its own.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { type Lab, startLab } from '../lab/lab.ts'
 import { type RunningProxy, startProxy } from '../lab/proxy.ts'
 import { type Case, loadCases } from './cases.ts'
@@ -14,52 +14,31 @@ export interface PacketSuite {
   readonly arguments: readonly string[]
 }
 
-/** Flows that wait for silence would add up, so those of a case run side by side. Those about memory
- * (affinity) run one by one, since a source that another flow uses at the same time would be remembered for it; the families apart. */
+/** Waiting for silence would add up, so the flows of a case run side by side. */
 const sideBySide = 8
 
 export function definePacketTests({ mode, arguments: commandLine }: PacketSuite): void {
   const cases = loadCases(mode)
+  const stage = new Stage(commandLine)
   const run = new Set<Flow>()
-  let lab: Lab | undefined
-  let proxy: RunningProxy | undefined
-  let config: Case['config']
 
-  before(async () => {
-    lab = await startLab()
-  })
-  after(async () => {
-    await proxy?.[Symbol.asyncDispose]()
-    await lab?.[Symbol.asyncDispose]()
-  })
-
-  const prepare = async (each: Case): Promise<Lab> => {
-    assert(lab !== undefined)
-    if (proxy === undefined || config !== each.config) {
-      await proxy?.stop()
-      proxy = await startProxy({ lab, arguments: commandLine, ...(each.config === undefined ? {} : { config: each.config }) })
-      config = each.config
-    }
-    await proxy.program(each.objects)
-    return lab
-  }
+  before(() => stage.start())
+  after(() => stage.stop())
 
   for (const each of cases) {
     test(each.name, { concurrency: sideBySide }, async t => {
-      const prepared = await prepare(each)
-      const subTest = (flow: Flow) =>
-        t.test(flow.title, async sub => {
-          run.add(flow)
-          if (typeof flow.expect === 'object' && 'notSupported' in flow.expect)
-            sub.diagnostic(`not supported: ${flow.expect.notSupported}`)
-          else await checkFlow(prepared, flow)
-        })
-      await Promise.all(each.flows.filter(flow => !flow.sticky).map(subTest))
-      const oneByOne = async (flows: readonly Flow[]) => {
-        for (const flow of flows) await subTest(flow)
-      }
-      const sticky = each.flows.filter(flow => flow.sticky)
-      await Promise.all((['ipv4', 'ipv6'] as const).map(family => oneByOne(sticky.filter(flow => flow.to.family === family))))
+      const lab = await stage.set(each)
+      const [sticky, others] = [each.flows.filter(flow => flow.sticky), each.flows.filter(flow => !flow.sticky)]
+      await Promise.all(others.map(flow => subTest({ t, lab, flow, run })))
+      // A source that two flows use at the same time would be remembered for both: one by one, but for the families.
+      await Promise.all(
+        (['ipv4', 'ipv6'] as const).map(family =>
+          oneByOne(
+            sticky.filter(flow => flow.to.family === family),
+            { t, lab, run },
+          ),
+        ),
+      )
     })
   }
 
@@ -67,4 +46,57 @@ export function definePacketTests({ mode, arguments: commandLine }: PacketSuite)
     const missing = cases.flatMap(({ name, flows }) => flows.filter(flow => !run.has(flow)).map(flow => `${name}: ${flow.title}`))
     assert.deepEqual(missing, [])
   })
+}
+
+interface Running {
+  readonly t: TestContext
+  readonly lab: Lab
+  readonly run: Set<Flow>
+}
+
+async function oneByOne(flows: readonly Flow[], running: Running): Promise<void> {
+  for (const flow of flows) await subTest({ ...running, flow })
+}
+
+function subTest({ t, lab, flow, run }: Running & { readonly flow: Flow }): Promise<void> {
+  return t.test(flow.title, async sub => {
+    run.add(flow)
+    if (typeof flow.expect === 'object' && 'notSupported' in flow.expect)
+      sub.diagnostic(`not supported: ${flow.expect.notSupported}`)
+    else await checkFlow(lab, flow)
+  })
+}
+
+/** The lab and the proxy in it, set for one case after the other. */
+class Stage {
+  readonly #commandLine: readonly string[]
+  #lab: Lab | undefined
+  #proxy: RunningProxy | undefined
+  #config: Case['config']
+
+  constructor(commandLine: readonly string[]) {
+    this.#commandLine = commandLine
+  }
+
+  async start(): Promise<void> {
+    this.#lab = await startLab()
+  }
+
+  async stop(): Promise<void> {
+    await this.#proxy?.[Symbol.asyncDispose]()
+    await this.#lab?.[Symbol.asyncDispose]()
+  }
+
+  /** Programs the case; a proxy that runs with another configuration is stopped first, and its rules are the next one's to mend. */
+  async set({ objects, config }: Case): Promise<Lab> {
+    assert(this.#lab !== undefined)
+    if (this.#proxy !== undefined && this.#config !== config) {
+      assert.equal(await this.#proxy.stop(), 'code 0')
+      this.#proxy = undefined
+    }
+    this.#config = config
+    this.#proxy ??= await startProxy({ lab: this.#lab, arguments: this.#commandLine, config: config ?? {} })
+    await this.#proxy.program(objects)
+    return this.#lab
+  }
 }
