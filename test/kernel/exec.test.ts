@@ -1,0 +1,156 @@
+// Real, small commands: what goes in, what comes out, and what each way to fail is called.
+import assert from 'node:assert/strict'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { CommandError, type CommandFailure, createExec } from '../../src/kernel/exec.ts'
+
+const exec = createExec()
+const shell = (script: string, input?: string) => exec({ argv: ['sh', '-c', script], ...(input === undefined ? {} : { input }) })
+
+describe('a command that works', () => {
+  it('gives its output untouched, the final newline too, and how long it took', async () => {
+    const result = await shell('echo out; echo err >&2')
+    assert.equal(result.stdout, 'out\n')
+    assert.equal(result.stderr, 'err\n')
+    assert.ok(result.milliseconds >= 0)
+  })
+  it('gets its input, or none: it never waits for ours', async () => {
+    assert.equal((await exec({ argv: ['cat'], input: 'a\nb' })).stdout, 'a\nb')
+    assert.equal((await exec({ argv: ['cat'] })).stdout, '')
+  })
+  it('gets 32 MB through and back', async () => {
+    const input = 'x'.repeat(32 * 1024 * 1024)
+    const { stdout } = await exec({ argv: ['cat'], input })
+    assert.ok(stdout === input)
+  })
+  it('speaks English: what we read of its output must not depend on the locale', async () => {
+    assert.equal((await shell('printf %s "$LC_ALL"')).stdout, 'C')
+  })
+  it('gets its arguments as they are, with no shell between', async () => {
+    assert.equal((await exec({ argv: ['printf', '%s|', 'a b', '$HOME', '*'] })).stdout, 'a b|$HOME|*|')
+  })
+  it('may end without reading its input', async () => {
+    assert.equal((await shell('exit 0', 'x'.repeat(1024 * 1024))).stdout, '')
+  })
+})
+
+describe('a prefix', () => {
+  it('goes before every command', async () => {
+    const prefixed = createExec({ prefix: ['env', 'WORD=hello'] })
+    assert.equal((await prefixed({ argv: ['sh', '-c', 'printf %s "$WORD"'] })).stdout, 'hello')
+  })
+  it('is not part of the name by which an error calls the command', async () => {
+    const prefixed = createExec({ prefix: ['env', 'WORD=hello'] })
+    await assert.rejects(prefixed({ argv: ['sh', '-c', 'exit 1'] }), { message: /^sh -c exit 1: / })
+  })
+})
+
+interface Row {
+  readonly title: string
+  readonly argv: readonly string[]
+  readonly input?: string
+  readonly failure: CommandFailure
+  /** What the message says after the command. */
+  readonly says: RegExp
+  readonly stderr?: string
+}
+
+const rows: readonly Row[] = [
+  {
+    title: 'an exit status with words',
+    argv: ['sh', '-c', 'echo "bad rule" >&2; exit 2'],
+    failure: 'failed',
+    says: /: bad rule$/,
+    stderr: 'bad rule',
+  },
+  { title: 'an exit status without a word', argv: ['sh', '-c', 'exit 3'], failure: 'failed', says: /: .*\b3\b/, stderr: '' },
+  { title: 'a signal', argv: ['sh', '-c', 'kill -KILL $$'], failure: 'failed', says: /SIGKILL/ },
+  {
+    title: 'no such program',
+    argv: ['no-such-iptables-restore'],
+    failure: 'not found',
+    says: /no such program; install .*no-such-iptables-restore/,
+  },
+  {
+    title: 'no permission, as iptables says it',
+    argv: ['sh', '-c', 'echo "Could not fetch rule set generation id: Permission denied (you must be root)" >&2; exit 4'],
+    failure: 'not permitted',
+    says: /not permitted \(Could not fetch .*\); run as root or with CAP_NET_ADMIN/,
+  },
+  {
+    title: 'the lock that somebody else holds',
+    argv: ['sh', '-c', 'echo "Another app is currently holding the xtables lock; still 9s" >&2; exit 4'],
+    failure: 'busy',
+    says: /another program holds the xtables lock/,
+  },
+  {
+    title: 'a resource that is busy',
+    argv: ['sh', '-c', 'echo "iptables: Resource temporarily unavailable." >&2; exit 4'],
+    failure: 'busy',
+    says: /xtables lock/,
+  },
+  {
+    title: 'a failure before all of a large input was read: its own words, not those of the pipe',
+    argv: ['sh', '-c', 'echo "line 1 failed" >&2; exit 1'],
+    input: 'x'.repeat(8 * 1024 * 1024),
+    failure: 'failed',
+    says: /: line 1 failed$/,
+    stderr: 'line 1 failed',
+  },
+  {
+    title: 'many words: the first three lines and how many more',
+    argv: ['sh', '-c', 'for i in 1 2 3 4 5 6; do echo "word $i" >&2; done; exit 1'],
+    failure: 'failed',
+    says: /: word 1; word 2; word 3 \(3 more lines\)$/,
+  },
+]
+
+describe('a command that fails', () => {
+  for (const { title, argv, input, failure, says, stderr } of rows) {
+    it(`names itself and the reason: ${title}`, async () => {
+      const error = await failureOf(exec({ argv, ...(input === undefined ? {} : { input }) }))
+      assert.equal(error.failure, failure)
+      assert.ok(error.message.startsWith(`${argv.join(' ')}: `), error.message)
+      assert.match(error.message, says)
+      assert.deepEqual(error.argv, argv)
+      if (stderr !== undefined) assert.equal(error.stderr, stderr)
+    })
+  }
+
+  it('is killed after its time', async () => {
+    const impatient = createExec({ timeoutMs: 100 })
+    const error = await failureOf(impatient({ argv: ['sleep', '600'] }))
+    assert.equal(error.failure, 'timed out')
+    assert.match(error.message, /^sleep 600: killed after \d+ s/)
+  })
+
+  it('is not permitted where the file cannot be executed, and the message says which', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'exec-'))
+    try {
+      const tool = join(folder, 'iptables-restore')
+      await writeFile(tool, '#!/bin/sh\n')
+      await chmod(tool, 0o600)
+      const error = await failureOf(exec({ argv: [tool] }))
+      assert.equal(error.failure, 'not permitted')
+      assert.ok(error.message.startsWith(`${tool}: not permitted (`))
+      assert.doesNotMatch(error.message, /\(\)/, 'says why')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('needs a name', async () => {
+    await assert.rejects(exec({ argv: [] }), TypeError)
+  })
+})
+
+async function failureOf(run: Promise<unknown>): Promise<CommandError> {
+  const error = await run.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  assert.ok(error instanceof CommandError, `it did not fail as it should: ${error}`)
+  return error
+}
