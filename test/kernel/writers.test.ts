@@ -210,6 +210,14 @@ describe('findKubeProxy, by its port', () => {
       assert.equal(found, mode === undefined ? undefined : `kube-proxy (answers on 127.0.0.1:${metricsPort}, mode ${mode})`)
     })
   }
+  it("does not take a Switchyard's metrics, which answer the same, for a kube-proxy", async t => {
+    const server = createServer((_, response) => response.writeHead(200, { server: 'switchyard' }).end('iptables'))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    assert.equal(await findKubeProxy({ proc: await fakeProc(t, []), metricsPort: port }), undefined)
+  })
   it('finds none where nobody listens', async t => {
     assert.equal(await findKubeProxy({ proc: await fakeProc(t, []), metricsPort: await freePort() }), undefined)
   })
