@@ -1,0 +1,87 @@
+// Talking to a server under test, and listening to what observers say.
+import { type IncomingHttpHeaders, request } from 'node:http'
+import { connect, createServer, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ObserverLog } from '../../src/sync/subscribe.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+export interface AskOptions {
+  readonly port: number
+  readonly path?: string
+  readonly method?: string
+  readonly host?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One request on a connection of its own. Rejects where nobody listens. */
+export function ask({ port, path = '/', method = 'GET', host = '127.0.0.1', headers = {} }: AskOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host, port, path, method, headers, agent: false }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', chunk => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
+      response.on('error', reject)
+    })
+    sent.on('error', reject)
+    sent.end()
+  })
+}
+
+/** Whether something accepts connections there. */
+export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ port, host })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** Someone else's program on a port: the given one, or a free one. Ends with `close`. */
+export async function occupy(port = 0, host?: string): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const server: Server = createServer(socket => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve)
+  })
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new TypeError('a TCP server has an address')
+  return { port: address.port, close: () => new Promise(resolve => server.close(() => resolve())) }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const { port, close } = await occupy()
+  await close()
+  return port
+}
+
+export interface RecordedLog extends ObserverLog {
+  readonly lines: { readonly level: keyof ObserverLog; readonly message: string }[]
+}
+
+export function recordLog(): RecordedLog {
+  const lines: RecordedLog['lines'] = []
+  const at = (level: keyof ObserverLog) => (message: string) => void lines.push({ level, message })
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** Polls until the probe gives something. */
+export async function until<T>(probe: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
+  const deadline = performance.now() + 20_000
+  for (;;) {
+    const found = await probe()
+    if (found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`)
+    await sleep(10)
+  }
+}
