@@ -47,7 +47,10 @@ const defaultNodes: LabWish['nodes'] = [
 
 export class Lab implements AsyncDisposable {
   readonly plan: LabPlan
-  /** An empty folder for manifests, configuration and state; removed with the lab. */
+  /**
+   * An empty folder for manifests, configuration and state; removed with the lab. It lies in TMPDIR, which should give inotify
+   * notices: hostfs in user-mode Linux gives none, and a change of a manifest would be seen seconds later.
+   */
   readonly directory: string
   readonly #agents: ReadonlyMap<string, AgentProcess>
   #kept = false

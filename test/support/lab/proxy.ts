@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { ApiObject } from '../apiserver/resources.ts'
 import type { Outcome } from './agent/protocol.ts'
 import { Daemon } from './daemon.ts'
 import type { Lab } from './lab.ts'
@@ -18,7 +19,7 @@ export interface ProxyOptions {
 }
 
 /** What every lab's proxy is told: the base configuration of test/golden. */
-const baseConfig = {
+export const baseConfig = {
   apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
   kind: 'KubeProxyConfiguration',
   clusterCIDR: '10.244.0.0/16,fd00:10:244::/56',
@@ -47,7 +48,7 @@ export class RunningProxy implements AsyncDisposable {
   /** Replaces the objects and waits for nothing. */
   async write(objects: string): Promise<void> {
     this.#objects = objects
-    const marker = markerObjects(++this.#marker, this.#lab)
+    const marker = markerObjects({ port: ++this.#marker, targetPort: 8080, lab: this.#lab })
     await writeManifest(
       join(this.manifests, 'cluster.yaml'),
       [objects, ...marker.map(object => stringify(object))].join('\n---\n'),
@@ -130,10 +131,19 @@ export async function writeManifest(path: string, text: string): Promise<void> {
   await rename(unfinished, path)
 }
 
-const markerAddress = { ipv4: '10.96.255.254', ipv6: 'fd00:10:96::fffe' } as const
-const firstMarkerPort = 10_000
+/** Where the lab's own Service is, which shows that what was written before it is programmed. */
+export const markerAddress = { ipv4: '10.96.255.254', ipv6: 'fd00:10:96::fffe' } as const
+export const firstMarkerPort = 10_000
 
-function markerObjects(port: number, lab: Lab): readonly object[] {
+export interface Marker {
+  readonly port: number
+  /** One that every pod serves. */
+  readonly targetPort: number
+  readonly lab: Lab
+}
+
+/** The Service lab/marker and its slices, which lead to the first node's first pod. */
+export function markerObjects({ port, targetPort, lab }: Marker): readonly ApiObject[] {
   const [pod] = lab.node.pods
   if (pod === undefined) throw new Error('lab: the first node needs a pod, which the marker Service leads to')
   const slice = (family: 'IPv4' | 'IPv6', address: string) => ({
@@ -142,7 +152,7 @@ function markerObjects(port: number, lab: Lab): readonly object[] {
     metadata: { name: `marker-${family.toLowerCase()}`, namespace: 'lab', labels: { 'kubernetes.io/service-name': 'marker' } },
     addressType: family,
     endpoints: [{ addresses: [address], conditions: { ready: true }, nodeName: lab.node.name }],
-    ports: [{ name: 'marker', protocol: 'TCP', port: 8080 }],
+    ports: [{ name: 'marker', protocol: 'TCP', port: targetPort }],
   })
   return [
     {
@@ -155,7 +165,7 @@ function markerObjects(port: number, lab: Lab): readonly object[] {
         clusterIPs: [markerAddress.ipv4, markerAddress.ipv6],
         ipFamilies: ['IPv4', 'IPv6'],
         ipFamilyPolicy: 'RequireDualStack',
-        ports: [{ name: 'marker', port, protocol: 'TCP', targetPort: 8080 }],
+        ports: [{ name: 'marker', port, protocol: 'TCP', targetPort }],
       },
     },
     slice('IPv4', pod.ipv4),
