@@ -54,10 +54,13 @@ export async function buildWith(kubectl: Kubectl, folder: string): Promise<reado
   })
 }
 
-/** With the first kubectl; a test of its own says that they all agree. */
-export async function build(folder: string): Promise<readonly Manifest[]> {
-  const [first] = await kubectls()
-  return first === undefined ? [] : buildWith(first, folder)
+const built = new Map<string, Promise<readonly Manifest[]>>()
+
+/** With the first kubectl, once; a test of its own says that they all agree. The objects are shared: nobody changes them. */
+export function build(folder: string): Promise<readonly Manifest[]> {
+  const objects = built.get(folder) ?? kubectls().then(([first]) => (first === undefined ? [] : buildWith(first, folder)))
+  built.set(folder, objects)
+  return objects
 }
 
 export async function buildOne(folder: string, kind: string, name: string): Promise<Manifest> {
