@@ -1,7 +1,10 @@
 // Which backend of iptables a daemon takes on which host, what it says about it, and that looking leaves no trace.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createExec } from '../../../src/kernel/exec.ts'
 import type { Backend } from '../../../src/kernel/iptables.ts'
+import { probeBackend } from '../../../src/kernel/probe.ts'
+import { startBackground } from '../../support/daemon/background.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { web } from '../../support/daemon/objects.ts'
 import { manifestsOf, putManifest, startSwitchyard } from '../../support/daemon/switchyard.ts'
@@ -10,12 +13,10 @@ import { createToolbox, type Toolbox } from '../../support/daemon/toolbox.ts'
 interface Host {
   readonly title: string
   readonly prepare: (node: TestNode, toolbox: Toolbox) => Promise<void>
-  readonly arguments?: readonly string[]
   /** `plain`: what iptables without a suffix is on this machine. */
   readonly takes: Backend | 'plain'
-  readonly says: RegExp
-  /** What is said at level error; nothing otherwise. */
-  readonly complains?: RegExp
+  readonly reason: RegExp
+  readonly ambiguous?: boolean
 }
 
 const rules = '*filter\n-A INPUT -s 192.0.2.1/32 -j ACCEPT\n-A INPUT -s 192.0.2.2/32 -j ACCEPT\nCOMMIT\n'
@@ -24,18 +25,18 @@ const proxy = '*nat\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\nCOM
 const toolsOf = (backend: Backend): readonly string[] => ['', '-save', '-restore'].map(suffix => `iptables-${backend}${suffix}`)
 
 const hosts: readonly Host[] = [
-  { title: 'an empty host', prepare: async () => {}, takes: 'plain', says: /it is what plain iptables is/ },
+  { title: 'an empty host', prepare: async () => {}, takes: 'plain', reason: /it is what plain iptables is/ },
   {
     title: 'a host with rules in nft',
     prepare: node => node.restore({ backend: 'nft' }, rules),
     takes: 'nft',
-    says: /most rules are there \(nft 2, legacy 0\)/,
+    reason: /most rules are there \(nft 2, legacy 0\)/,
   },
   {
     title: 'a host with rules in legacy',
     prepare: node => node.restore({ backend: 'legacy' }, rules),
     takes: 'legacy',
-    says: /most rules are there \(nft 0, legacy 2\)/,
+    reason: /most rules are there \(nft 0, legacy 2\)/,
   },
   {
     title: "a host with rules in nft where kubelet's chains are in legacy",
@@ -44,7 +45,7 @@ const hosts: readonly Host[] = [
       await node.restore({ backend: 'legacy' }, hint)
     },
     takes: 'legacy',
-    says: /kubelet's hint chain is there/,
+    reason: /kubelet's hint chain is there/,
   },
   {
     title: "a host with rules in legacy where kubelet's chains are in nft: both hold rules, which is said",
@@ -53,9 +54,8 @@ const hosts: readonly Host[] = [
       await node.restore({ backend: 'nft' }, hint + proxy)
     },
     takes: 'nft',
-    says: /kubelet's hint chain is there/,
-    complains:
-      /^both iptables backends of this host hold rules \(took nft: kubelet's hint chain is there\); packets pass both; .*--iptables-backend=nft or =legacy/,
+    reason: /kubelet's hint chain is there/,
+    ambiguous: true,
   },
   {
     title: 'a host with rules in both, and those of a service proxy in legacy',
@@ -64,18 +64,8 @@ const hosts: readonly Host[] = [
       await node.restore({ backend: 'legacy' }, proxy)
     },
     takes: 'legacy',
-    says: /a service proxy's chains are there/,
-    complains: /^both iptables backends of this host hold rules \(took legacy: /,
-  },
-  {
-    title: 'whatever the host has, the one that the operator names',
-    prepare: async node => {
-      await node.restore({ backend: 'nft' }, rules + hint)
-      await node.restore({ backend: 'legacy' }, proxy)
-    },
-    arguments: ['--iptables-backend=nft'],
-    takes: 'nft',
-    says: /as configured/,
+    reason: /a service proxy's chains are there/,
+    ambiguous: true,
   },
   {
     title: 'a host without the programs of nft',
@@ -83,7 +73,7 @@ const hosts: readonly Host[] = [
       for (const tool of toolsOf('nft')) await toolbox.remove(tool)
     },
     takes: 'legacy',
-    says: /the nft backend does not work here/,
+    reason: /the nft backend does not work here/,
   },
   {
     title: 'a host without the programs of legacy',
@@ -91,31 +81,71 @@ const hosts: readonly Host[] = [
       for (const tool of toolsOf('legacy')) await toolbox.remove(tool)
     },
     takes: 'nft',
-    says: /the legacy backend does not work here/,
+    reason: /the legacy backend does not work here/,
   },
 ]
 
-describe('the backend of iptables on', { concurrency: 3 }, () => {
-  for (const host of hosts) it(host.title, () => check(host))
-  it('a host without any: what to install is said', () => nothingInstalled())
+describe('the backend of iptables on', { concurrency: 2 }, () => {
+  for (const host of hosts) it(host.title, () => probe(host))
 })
 
-async function check({ prepare, arguments: more = [], takes, says, complains }: Host): Promise<void> {
+describe('a daemon', { concurrency: true }, () => {
+  it('programs the backend that it finds, and says so where both hold rules', () => bothHoldRules())
+  it('takes the backend that the operator names, whatever the host has', () => named())
+  it('says what to install on a host without iptables, and starts to work when it is there', () => nothingInstalled())
+})
+
+async function probe({ prepare, takes, reason, ambiguous = false }: Host): Promise<void> {
   await using node = await createNode('backend')
   const toolbox = await createToolbox(node.directory)
   await prepare(node, toolbox)
+  await using inside = await startBackground(node, ['sleep', '1000'])
   const legacyBefore = await legacyTables(node)
-  await putManifest(manifestsOf(node), 'web.yaml', web({ name: 'web', number: 1, endpoints: ['10.244.0.1'] }))
-  await using switchyard = await startSwitchyard({ node, path: toolbox.path, arguments: more })
+  const exec = createExec({ prefix: ['ip', 'netns', 'exec', node.namespace, 'env', `PATH=${toolbox.path}`] })
+  const choice = await probeBackend({ family: 'IPv4', exec, procNet: `/proc/${inside.pid}/net` })
+  assert.equal(choice.backend, takes === 'plain' ? await plainBackend(node) : takes)
+  assert.match(choice.reason, reason)
+  assert.equal(choice.ambiguous, ambiguous)
+  assert.equal(await legacyTables(node), legacyBefore, 'looking at legacy must not make its tables')
+}
+
+async function bothHoldRules(): Promise<void> {
+  await using node = await preparedNode()
+  await using switchyard = await startSwitchyard({ node })
   const { msg, backend } = await switchyard.waitForLog(/^iptables backend/)
-  assert.equal(backend, takes === 'plain' ? await plainBackend(node) : takes)
-  assert.match(msg, says)
+  assert.equal(backend, 'nft')
+  assert.match(msg, /^iptables backend nft: kubelet's hint chain is there/)
+  const complaint = await switchyard.waitForLog(/^both iptables backends of this host hold rules/)
+  assert.equal(complaint.level, 'error')
+  assert.match(
+    complaint.msg,
+    /\(took nft: kubelet's hint chain is there\); packets pass both; .*--iptables-backend=nft or =legacy/,
+  )
   await switchyard.waitForSync()
-  assert.match(await node.save({ backend: backend === 'legacy' ? 'legacy' : 'nft' }), /10\.244\.0\.1:8080/)
-  if (backend === 'nft') assert.equal(await legacyTables(node), legacyBefore, 'looking at legacy must not make its tables')
-  const errors = switchyard.log.filter(({ level }) => level === 'error')
-  if (complains === undefined) assert.deepEqual(errors, [])
-  else assert.match(errors.map(line => line.msg).join('\n'), complains)
+  assert.match(await node.save({ backend: 'nft' }), /10\.244\.0\.1:8080/)
+  assert.doesNotMatch(await node.save({ backend: 'legacy' }), /KUBE-MARK-MASQ/)
+}
+
+async function named(): Promise<void> {
+  await using node = await preparedNode()
+  await using switchyard = await startSwitchyard({ node, arguments: ['--iptables-backend=legacy'] })
+  const { msg } = await switchyard.waitForLog(/^iptables backend/)
+  assert.equal(msg, 'iptables backend legacy, as configured')
+  await switchyard.waitForSync()
+  assert.match(await node.save({ backend: 'legacy' }), /10\.244\.0\.1:8080/)
+  assert.deepEqual(
+    switchyard.log.filter(({ level }) => level === 'error'),
+    [],
+  )
+}
+
+/** Rules of others in both backends, and kubelet's chains in nft. */
+async function preparedNode(): Promise<TestNode> {
+  const node = await createNode('backend')
+  await node.restore({ backend: 'nft' }, rules + hint)
+  await node.restore({ backend: 'legacy' }, rules)
+  await putManifest(manifestsOf(node), 'web.yaml', web({ name: 'web', number: 1, endpoints: ['10.244.0.1'] }))
+  return node
 }
 
 async function nothingInstalled(): Promise<void> {

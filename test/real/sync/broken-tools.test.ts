@@ -1,11 +1,11 @@
 // The tools themselves fail, or are not there: nothing that is programmed is lost, nobody is blamed, one family does not wait for
 // the other, it is said once, and it is over when the tool works again.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { lockHeld, refuseEverything } from '../../support/daemon/faults.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { type Manifest, web, web6 } from '../../support/daemon/objects.ts'
-import { frequentChecks, manifestsOf, putManifest, startSwitchyard } from '../../support/daemon/switchyard.ts'
+import { frequentChecks, manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
 import { createToolbox, type Toolbox } from '../../support/daemon/toolbox.ts'
 
 interface Trouble {
@@ -44,12 +44,6 @@ const troubles: readonly Trouble[] = [
     end: toolbox => toolbox.putBack(restore),
     says: /no such program; install the package that has iptables-nft-restore \(Debian: apt-get install iptables\)/,
   },
-  {
-    title: 'whose library does not load',
-    begin: toolbox => toolbox.break(restore, 'echo "error while loading shared libraries: libxtables.so.12" >&2; exit 127\n'),
-    end: mend,
-    says: /error while loading shared libraries: libxtables/,
-  },
 ]
 
 const both = (endpoint: number): readonly Manifest[] => [
@@ -57,28 +51,47 @@ const both = (endpoint: number): readonly Manifest[] => [
   ...web6({ name: 'six', number: 1, endpoints: [`fd00:10:244::${endpoint}`] }),
 ]
 
-describe('an iptables-restore', { concurrency: true }, () => {
-  for (const trouble of troubles) it(`${trouble.title} does no harm, and is used again when it works`, () => passes(trouble))
-  it('of IPv6 that fails from the start does not stop IPv4', () => otherFamily({ fails: 'IPv6' }))
-  it('of IPv4 that fails from the start does not stop IPv6', () => otherFamily({ fails: 'IPv4' }))
+describe('an iptables-restore', () => {
+  const resources = new AsyncDisposableStack()
+  let scene: Scene
+  before(async () => {
+    scene = await begin(resources)
+  })
+  after(() => resources.disposeAsync())
+  for (const trouble of troubles)
+    it(`${trouble.title} does no harm, and is used again when it works`, () => passes(scene, trouble))
 })
 
-describe('ip6tables that is not installed', () => {
-  it('leaves IPv4 as it is, and is named once with its package', () => withoutIp6tables())
+describe('tools of one family that do not work from the start', { concurrency: true }, () => {
+  for (const family of ['IPv4', 'IPv6'] as const) it(`do not stop the other: ${family}`, () => otherFamily({ fails: family }))
+  it('are named once with their package where they are not installed', () => withoutIp6tables())
 })
 
-async function passes({ begin, end, says }: Trouble): Promise<void> {
-  await using node = await createNode('broken')
+interface Scene {
+  readonly node: TestNode
+  readonly toolbox: Toolbox
+  readonly switchyard: Switchyard
+  /** Counts the changes of the cluster. */
+  generation: number
+}
+
+async function begin(resources: AsyncDisposableStack): Promise<Scene> {
+  const node = resources.use(await createNode('broken'))
   const toolbox = await createToolbox(node.directory)
   await putManifest(manifestsOf(node), 'cluster.yaml', both(1))
-  await using switchyard = await startSwitchyard(options(node, toolbox))
+  const switchyard = resources.use(await startSwitchyard(options(node, toolbox)))
   await switchyard.waitForSync({ family: 'IPv4' })
   await switchyard.waitForSync({ family: 'IPv6' })
-  const programmed = await node.save({ backend: 'nft' })
+  return { node, toolbox, switchyard, generation: 1 }
+}
 
+async function passes(scene: Scene, { begin, end, says }: Trouble): Promise<void> {
+  const { node, toolbox, switchyard } = scene
+  const generation = ++scene.generation
+  const programmed = await node.save({ backend: 'nft' })
   const mark = switchyard.mark()
   await begin(toolbox)
-  await switchyard.put('cluster.yaml', both(2))
+  await switchyard.put('cluster.yaml', both(generation))
   const { msg, level } = await switchyard.waitForLog(/^sync of IPv4 failed/, { since: mark })
   assert.match(msg, says)
   assert.equal(level, 'error')
@@ -87,10 +100,11 @@ async function passes({ begin, end, says }: Trouble): Promise<void> {
   assert.equal(switchyard.linesSince(mark, /^sync of IPv4 failed/).filter(line => line.level === 'error').length, 1)
   assert.deepEqual(switchyard.linesSince(mark, /quarantined/), [], 'no Service is to blame')
   assert.equal(await node.save({ backend: 'nft' }), programmed, 'what is programmed stays')
-  await switchyard.waitForRules({ backend: 'nft', family: 'IPv6' }, save => save.includes('fd00:10:244::2]:8080'), 'the change')
+  const other = { backend: 'nft', family: 'IPv6' } as const
+  await switchyard.waitForRules(other, save => save.includes(`fd00:10:244::${generation}]:8080`), 'the change')
 
   await end(toolbox)
-  await switchyard.waitForRules({ backend: 'nft' }, save => save.includes('10.244.0.2:8080'), 'the change')
+  await switchyard.waitForRules({ backend: 'nft' }, save => save.includes(`10.244.0.${generation}:8080`), 'the change')
   await switchyard.waitForLog(/^sync of IPv4 works again after \d+ failed tries/, { since: mark })
 }
 

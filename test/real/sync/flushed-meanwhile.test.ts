@@ -1,11 +1,11 @@
 // A Service changes while the kernel is not as we left it and no check has noticed yet: the change takes effect, all is repaired,
 // and the log says what was missing.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import type { Backend } from '../../../src/kernel/iptables.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { web } from '../../support/daemon/objects.ts'
-import { manifestsOf, putManifest, startSwitchyard } from '../../support/daemon/switchyard.ts'
+import { manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
 
 interface Meanwhile {
   readonly title: string
@@ -26,26 +26,46 @@ const cases: readonly Meanwhile[] = [
   },
 ]
 
-describe('a change that meets', { concurrency: true }, () => {
+describe('a change that meets a kernel which someone changed', { concurrency: true }, () => {
   for (const backend of ['nft', 'legacy'] as const) {
-    for (const one of cases) it(`${one.title}, is programmed with all that was lost (${backend})`, () => check(one, backend))
+    describe(`${backend} backend`, { concurrency: false }, () => {
+      const resources = new AsyncDisposableStack()
+      let scene: Scene
+      before(async () => {
+        scene = await begin(backend, resources)
+      })
+      after(() => resources.disposeAsync())
+      for (const one of cases) it(`is programmed with all that was lost: ${one.title}`, () => check(scene, one))
+    })
   }
 })
 
-async function check({ happens, says }: Meanwhile, backend: Backend): Promise<void> {
-  await using node = await createNode('meanwhile')
-  const cluster = (endpoints: readonly string[]) => [
-    ...web({ name: 'steady', number: 1, endpoints: ['10.244.0.1'] }),
-    ...web({ name: 'changing', number: 2, endpoints }),
-  ]
+interface Scene {
+  readonly backend: Backend
+  readonly node: TestNode
+  readonly switchyard: Switchyard
+}
+
+const cluster = (endpoints: readonly string[]) => [
+  ...web({ name: 'steady', number: 1, endpoints: ['10.244.0.1'] }),
+  ...web({ name: 'changing', number: 2, endpoints }),
+]
+
+async function begin(backend: Backend, resources: AsyncDisposableStack): Promise<Scene> {
+  const node = resources.use(await createNode('meanwhile'))
   await putManifest(manifestsOf(node), 'cluster.yaml', cluster(['10.244.0.2']))
   const config = { iptables: { syncPeriod: '1h' } }
-  await using switchyard = await startSwitchyard({ node, arguments: ['--iptables-backend', backend, '-v', '2'], config })
+  const options = { node, arguments: ['--iptables-backend', backend, '-v', '2'], config }
+  const switchyard = resources.use(await startSwitchyard(options))
   // The first check comes soon after the start, and no other one in this hour.
   await switchyard.waitForLog(/^compared the IPv4 rules/)
+  return { backend, node, switchyard }
+}
+
+async function check({ backend, node, switchyard }: Scene, { happens, says }: Meanwhile): Promise<void> {
   await happens(node, backend)
   const mark = switchyard.mark()
-  // One rule of the Service goes: its dispatch rule is deleted by its text.
+  // The Service's dispatch rule is deleted by its text, which fails where there is no such rule.
   await switchyard.put('cluster.yaml', cluster([]))
   const wanted = [
     /default\/changing:http has no endpoints/,
@@ -56,4 +76,10 @@ async function check({ happens, says }: Meanwhile, backend: Backend): Promise<vo
   await switchyard.waitForRules({ backend }, save => wanted.every(rule => rule.test(save)), 'the change and what was lost')
   await switchyard.waitForLog(says, { since: mark })
   assert.deepEqual(switchyard.linesSince(mark, /quarantined|failed/), [])
+  await switchyard.put('cluster.yaml', cluster(['10.244.0.2']))
+  await switchyard.waitForRules(
+    { backend },
+    save => save.includes('10.244.0.2:8080') && !save.includes('no endpoints'),
+    'the end',
+  )
 }

@@ -5,8 +5,7 @@ import { type Backend, tables } from '../../../src/kernel/iptables.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { type Manifest, web } from '../../support/daemon/objects.ts'
 import { chainFor, chainRules, chainsOf, endpointChains } from '../../support/daemon/rules.ts'
-import { frequentChecks, manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
-import { createToolbox } from '../../support/daemon/toolbox.ts'
+import { frequentChecks, manifestsOf, putManifest, startSwitchyard } from '../../support/daemon/switchyard.ts'
 
 /** With a chain of every kind: SVC, SVL, EXT, FW, SEP, and a rule in every dispatch chain. */
 const former: readonly Manifest[] = [
@@ -77,10 +76,10 @@ for (const backend of ['nft', 'legacy'] as const) {
 
 async function sweepAtStart(backend: Backend): Promise<void> {
   await using node = await createNode('ownership')
+  const run = await formerRun(node, backend)
   await node.restore({ backend }, others)
   await node.edit({ backend }, ['-P INPUT DROP', '-P FORWARD DROP'])
   const foreign = foreignParts(await node.save({ backend }))
-  const run = await formerRun(node, backend)
   // kube-proxy's alarm chains are ours to sweep.
   await node.edit({ backend }, ['-t nat -N KUBE-PROXY-CANARY', '-t filter -N KUBE-PROXY-CANARY'])
 
@@ -103,16 +102,12 @@ async function sweepAtStart(backend: Backend): Promise<void> {
   const repaired = await node.save({ backend })
   assert.deepEqual(foreignParts(repaired), laterForeign)
   assert.match(repaired, /^:OUTPUT DROP /m)
-  await switchyard.stop()
-  await using again = await startSwitchyard(run)
-  await again.waitForSync()
-  assert.deepEqual(foreignParts(await node.save({ backend })), laterForeign)
 }
 
 async function keepReferenced(backend: Backend): Promise<void> {
   await using node = await createNode('referenced')
-  await node.restore({ backend }, others)
   const run = await formerRun(node, backend)
+  await node.restore({ backend }, others)
   const before = await node.save({ backend })
   const kept = chainFor(before, 'default/former-local:http cluster IP')
   await node.edit({ backend }, [`-t nat -A MY-NAT -p tcp -j ${kept}`])
@@ -170,8 +165,8 @@ async function unreadable(backend: Backend): Promise<void> {
   assert.match(complaint?.msg ?? '', /is no valid YAML at line 3.*Correct the file/s)
 
   // Everything else goes on: changes, and the repair of what someone breaks.
-  await node.edit({ backend }, ['-t nat -F KUBE-POSTROUTING', '-t nat -D PREROUTING 1'])
   const mark = switchyard.mark()
+  await node.restore({ backend }, '*nat\n:KUBE-POSTROUTING - [0:0]\n-D PREROUTING 1\nCOMMIT\n')
   await switchyard.waitForLog(/someone changed.*KUBE-POSTROUTING/, { since: mark })
   const repaired = await switchyard.waitForRules({ backend }, rules => rules.includes('MASQUERADE'), 'a repair')
   assert.match(repaired, /^-A PREROUTING .*-j KUBE-SERVICES$/m)
@@ -186,19 +181,26 @@ async function unreadable(backend: Backend): Promise<void> {
   )
 }
 
+/** What a run over other manifests leaves in the kernel, as iptables-save prints it: each backend's is recorded once. */
+const formerRules = new Map<Backend, Promise<string>>()
+
+async function recordFormerRun(backend: Backend): Promise<string> {
+  await using node = await createNode('former')
+  await putManifest(manifestsOf(node), 'former.yaml', former)
+  await using switchyard = await startSwitchyard({ node, arguments: ['--iptables-backend', backend] })
+  await switchyard.waitForSync()
+  const save = await node.save({ backend })
+  for (const prefix of ['SVC', 'SVL', 'EXT', 'FW', 'SEP']) assert.match(save, new RegExp(`^:KUBE-${prefix}-`, 'm'))
+  return save
+}
+
 /** Leaves the node as a run over other manifests left it; gives how to start the next one. */
 async function formerRun(node: TestNode, backend: Backend) {
-  const toolbox = await createToolbox(node.directory)
-  const options = { node, path: toolbox.path, arguments: ['--iptables-backend', backend], config: frequentChecks }
-  await putManifest(manifestsOf(node), 'former.yaml', former)
-  await using switchyard: Switchyard = await startSwitchyard(options)
-  await switchyard.waitForSync()
-  for (const prefix of ['SVC', 'SVL', 'EXT', 'FW', 'SEP'])
-    assert.match(await node.save({ backend }), new RegExp(`^:KUBE-${prefix}-`, 'm'))
-  await switchyard.stop()
-  await switchyard.remove('former.yaml')
-  await switchyard.put('present.yaml', present)
-  return options
+  const recorded = formerRules.get(backend) ?? recordFormerRun(backend)
+  formerRules.set(backend, recorded)
+  await node.restore({ backend }, `${await recorded}\n`)
+  await putManifest(manifestsOf(node), 'present.yaml', present)
+  return { node, arguments: ['--iptables-backend', backend, '-v', '2'], config: frequentChecks }
 }
 
 /** By table and chain: chains that are not ours, and of the chains that all share the rules that are not ours. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Backend } from '../../../src/kernel/iptables.ts'
-import { type Complaint, refuseChains } from '../../support/daemon/faults.ts'
+import { type Complaint, refuseLines } from '../../support/daemon/faults.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { podAddress, web } from '../../support/daemon/objects.ts'
 import { chainFor, chainRules, endpointChains } from '../../support/daemon/rules.ts'
@@ -116,7 +116,7 @@ async function quarantineVictim(scene: Scene, form: Complaint) {
   const chain = chainFor(save, 'default/victim:http cluster IP')
   const chains = [chain, ...endpointChains(save, chain)]
   const mark = switchyard.mark()
-  await toolbox.break(toolOf(backend), refuseChains([chain], form))
+  await toolbox.break(toolOf(backend), refuseLines(`^-A ${chain} `, form))
   const now = ++scene.generation
   await switchyard.put('cluster.yaml', cluster(now))
   const line = await switchyard.waitForLog(/quarantined/, { since: mark })
@@ -141,18 +141,9 @@ async function severalAtStart(backend: Backend): Promise<void> {
   }))
   const bad = new Set(['web-3', 'web-4', 'web-31'])
   await putManifest(manifestsOf(node), 'cluster.yaml', services.flatMap(web))
-  const options = { node, path: toolbox.path, arguments: ['--iptables-backend', backend] }
-  const chains = await servicesChains(options)
-  await node.replaceTables({ backend }, '*nat\nCOMMIT\n*filter\nCOMMIT\n')
-  await toolbox.break(
-    toolOf(backend),
-    refuseChains(
-      [...bad].map(name => chains.get(name) ?? ''),
-      'commit',
-    ),
-  )
+  await toolbox.break(toolOf(backend), refuseLines(`^-A KUBE-SVC-.*"default/(${[...bad].join('|')}):http cluster IP"`, 'commit'))
 
-  await using switchyard = await startSwitchyard(options)
+  await using switchyard = await startSwitchyard({ node, path: toolbox.path, arguments: ['--iptables-backend', backend] })
   const report = await switchyard.waitForSync()
   assert.equal(report['quarantined'], bad.size)
   assert.deepEqual(
@@ -164,18 +155,6 @@ async function severalAtStart(backend: Backend): Promise<void> {
     assert.equal(save.includes(`default/${name}:http`), !bad.has(name), name)
     assert.equal(save.includes(`${endpoints[0]}:8080`), !bad.has(name), name)
   }
-}
-
-/** The chain of each Service, which depend on its name alone: as a run without faults makes them. */
-async function servicesChains(
-  options: Parameters<typeof startSwitchyard>[0] & { readonly node: TestNode },
-): Promise<ReadonlyMap<string, string>> {
-  const backend = options.arguments?.includes('legacy') ? 'legacy' : 'nft'
-  await using switchyard = await startSwitchyard(options)
-  await switchyard.waitForSync()
-  const save = await options.node.save({ backend })
-  const rules = save.matchAll(/^-A KUBE-SERVICES .*--comment "default\/(\S+):http cluster IP".* -j (KUBE-SVC-\S+)$/gm)
-  return new Map([...rules].map(([, name = '', chain = '']) => [name, chain]))
 }
 
 function toolOf(backend: Backend): string {

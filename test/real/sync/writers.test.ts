@@ -61,7 +61,7 @@ async function kubeProxyElsewhere(): Promise<void> {
   await using node = await prepared()
   await using elsewhere = await createNode('writers')
   await using _kubeProxy = await startKubeProxy(elsewhere)
-  await using switchyard = await startSwitchyard({ node, config: { ...frequentChecks }, arguments: ['-v', '2'] })
+  await using switchyard = await startSwitchyard({ node, config: frequentChecks, arguments: ['-v', '2'] })
   await switchyard.waitForSync()
   await switchyard.waitForChecks()
   assert.deepEqual(switchyard.linesSince(0, /kube-proxy/), [])

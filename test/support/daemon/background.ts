@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import type { TestNode } from './node.ts'
 
 export interface Background extends AsyncDisposable {
+  /** Its process: `ip netns exec` becomes the command. */
+  readonly pid: number
   end(): Promise<void>
 }
 
@@ -12,9 +14,11 @@ export async function startBackground(node: TestNode, command: readonly string[]
   const child: ChildProcess = spawn('ip', ['netns', 'exec', node.namespace, ...command], { stdio: 'ignore' })
   const ended = once(child, 'exit')
   await once(child, 'spawn')
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${command.join(' ')} did not start`)
   const end = async (): Promise<void> => {
     child.kill('SIGKILL')
     await ended
   }
-  return { end, [Symbol.asyncDispose]: end }
+  return { pid, end, [Symbol.asyncDispose]: end }
 }

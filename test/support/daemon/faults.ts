@@ -8,8 +8,8 @@
  */
 export type Complaint = 'rule' | 'syntax' | 'commit'
 
-/** Refuses every input that adds a rule to one of these chains. */
-export function refuseChains(chains: readonly string[], complaint: Complaint): string {
+/** Refuses every input that has a line like this (an extended regular expression, as grep -E takes it). */
+export function refuseLines(pattern: string, complaint: Complaint): string {
   const messages: Record<Complaint, string> = {
     rule: 'printf "%s v1.8.9 (nf_tables): \\nline %d: RULE_APPEND failed (Invalid argument): rule in chain %s\\n" "$name" "$line" "$chain"',
     syntax: 'printf "%s v1.8.9 (nf_tables): unknown option \\"--bad\\"\\nError occurred at line: %d\\n" "$name" "$line"',
@@ -17,7 +17,7 @@ export function refuseChains(chains: readonly string[], complaint: Complaint): s
   }
   return `
 name=\${0##*/}
-line=$(grep -n -m1 -E '^-A (${chains.join('|')}) ' "$input" | cut -d: -f1)
+line=$(grep -n -m1 -E '${pattern}' "$input" | cut -d: -f1)
 if [ -n "$line" ]; then
   chain=$(sed -n "\${line}p" "$input" | cut -d' ' -f2)
   commit=$((line - 1 + $(tail -n "+$line" "$input" | grep -n -m1 '^COMMIT' | cut -d: -f1)))

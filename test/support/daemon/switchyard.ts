@@ -65,15 +65,15 @@ export class Switchyard implements AsyncDisposable {
     return this.waitForLog(line => line.msg.startsWith(`synced ${family}`), { ...rest, what: `a sync of ${family}` })
   }
 
-  /** Several comparisons of the family's rules with the kernel from now on, of which the last reads everything. */
-  async waitForChecks(family: IpFamily = 'IPv4'): Promise<void> {
+  /** Two comparisons of the family's rules with the kernel from now on; with `full` the last of them reads everything. */
+  async waitForChecks(options: { readonly family?: IpFamily; readonly full?: boolean } = {}): Promise<void> {
+    const { family = 'IPv4', full = false } = options
     const since = this.mark()
-    const isCheck = (line: LogLine) => line['family'] === family && line.msg.startsWith('compared the')
     const enough = () => {
-      const checks = this.log.slice(since).filter(isCheck)
-      return checks.length >= 3 && checks.at(-1)?.['extent'] === 'everything' ? true : undefined
+      const checks = this.log.slice(since).filter(line => line['family'] === family && line.msg.startsWith('compared the'))
+      return checks.length >= 2 && (!full || checks.at(-1)?.['extent'] === 'everything') ? true : undefined
     }
-    await this.daemon.waitFor(enough, { what: `several checks of ${family}`, deadlineMs })
+    await this.daemon.waitFor(enough, { what: `checks of ${family}`, deadlineMs })
   }
 
   /** Polls the kernel, or anything else, as long as the daemon lives. */

@@ -3,7 +3,7 @@
 //
 //   const toolbox = await createToolbox(node.directory)
 //   ... path: toolbox.path ...
-//   await toolbox.break('iptables-nft-restore', refuseChain('KUBE-SVC-X', 'rule'))
+//   await toolbox.break('iptables-nft-restore', refuseLines('^-A KUBE-SVC-X ', 'rule'))
 import { access, chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
