@@ -15,6 +15,8 @@ export interface Step {
   readonly argv: readonly string[]
   /** Standard input, in order. May be iterated more than once; large inputs are rendered while they are iterated. */
   readonly input: Iterable<Chunk>
+  /** Standard input that the tool accepts and that changes nothing; absent where there is none. */
+  readonly idleInput?: readonly string[]
 }
 
 export interface Plan {
@@ -61,7 +63,7 @@ export function ownersOf(step: Step): ReadonlySet<ServiceKey> {
   return found
 }
 
-/** The same step with the lines only that belong to no Service. */
-export function withoutOwners(step: Step): Step {
-  return { ...step, input: [...step.input].filter(({ owner }) => owner === undefined) }
+/** The same run of the same tool with nothing to do: shows whether the tool works at all. */
+export function idle(step: Step): Step {
+  return { ...step, input: [{ owner: undefined, lines: step.idleInput ?? [] }] }
 }

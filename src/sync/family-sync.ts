@@ -2,7 +2,7 @@
 // Takes what the cluster says and which Services changed; gives a report or throws. Invariant: after a failure the kernel's
 // state counts as unknown and is read before anything else is written; nothing is removed that is not known to be stale.
 import type { Exec } from '../kernel/exec.ts'
-import { emptyPlan, withoutOwners } from '../kernel/plan.ts'
+import { emptyPlan, idle } from '../kernel/plan.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
@@ -230,8 +230,8 @@ export class FamilySync<Desired, Observed> {
         if (touched === undefined) this.#observed = mode.confirm(change)
         return applied
       },
-      runEmpty: async step => {
-        await applyPlan({ ...emptyPlan, steps: [withoutOwners(step)] }, exec)
+      runIdle: async step => {
+        await applyPlan({ ...emptyPlan, steps: [idle(step)] }, exec)
       },
     }
   }

@@ -15,8 +15,8 @@ export interface Trial {
     readonly without: ReadonlySet<ServiceKey>
     readonly touched?: ReadonlySet<ServiceKey>
   }) => Promise<Applied>
-  /** Runs a step that was refused without anyone's lines, which changes nothing. Throws ApplyError. */
-  readonly runEmpty: (step: Step) => Promise<void>
+  /** Runs the tool of a step that was refused with nothing to do. Throws ApplyError. */
+  readonly runIdle: (step: Step) => Promise<void>
 }
 
 export interface Found {
@@ -37,7 +37,7 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
     const outcome = await attemptWithout(new Set(culprits.keys()), trial)
     if ('applied' in outcome) {
       // Nothing was left to write, so nothing has shown yet that the tool works at all.
-      if (culprits.size > 0 && outcome.applied.lines === 0) await trial.runEmpty(last.step)
+      if (culprits.size > 0 && outcome.applied.lines === 0) await trial.runIdle(last.step)
       return { culprits, applied: outcome.applied }
     }
     last = outcome.failure

@@ -24,6 +24,7 @@ export function feed(input: FeedInput): Plan {
     why: why(difference),
     argv: restoreArgv(tools),
     input: { [Symbol.iterator]: () => blocks().flat().values() },
+    idleInput: ['*nat', 'COMMIT'],
   }
   const written =
     difference.fixed.length +

@@ -22,7 +22,7 @@ export function retire({ observed, tools, kubeletIsHere }: RetireInput): Plan {
   if (chunks.length === 0) return { steps: [], written: 0, removed: 0, kept: parts.flatMap(({ kept }) => kept) }
   const why = `delete ${removed} chains and the jumps to them`
   return {
-    steps: [{ why, argv: restoreArgv(tools), input: chunks }],
+    steps: [{ why, argv: restoreArgv(tools), input: chunks, idleInput: ['*nat', 'COMMIT'] }],
     written: 0,
     removed,
     kept: parts.flatMap(({ kept }) => kept),
