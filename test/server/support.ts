@@ -1,8 +1,8 @@
 // Talking to a server under test, and listening to what observers say.
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObserverLog } from '../../src/sync/subscribe.ts'
+import { poll } from '../support/lab/poll.ts'
 
 export interface Answer {
   readonly status: number
@@ -76,12 +76,6 @@ export function recordLog(): RecordedLog {
 }
 
 /** Polls until the probe gives something. */
-export async function until<T>(probe: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const deadline = performance.now() + 20_000
-  for (;;) {
-    const found = await probe()
-    if (found !== undefined && found !== false) return found
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`)
-    await sleep(10)
-  }
+export function until<T>(probe: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
+  return poll(probe, { what })
 }
