@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
 import { type Lab, startLab } from '../lab/lab.ts'
-import { type RunningProxy, startProxy } from '../lab/proxy.ts'
+import { type ProxyOptions, type RunningProxy, startProxy } from '../lab/proxy.ts'
 import { type Case, loadCases } from './cases.ts'
 import { checkFlow } from './check.ts'
 import type { Flow, ProxyMode } from './flow.ts'
@@ -12,14 +12,20 @@ export interface PacketSuite {
   readonly mode: ProxyMode
   /** The proxy's command line: `['--iptables-backend', 'legacy']`. */
   readonly arguments: readonly string[]
+  /** How the proxy gets its objects; by manifests where nothing is said. */
+  readonly start?: (options: ProxyOptions) => Promise<ProgrammedProxy>
+  /** Names of the cases; all where nothing is said. */
+  readonly only?: readonly string[]
 }
+
+export type ProgrammedProxy = AsyncDisposable & Pick<RunningProxy, 'program' | 'stop'>
 
 /** Waiting for silence would add up, so the flows of a case run side by side. */
 const sideBySide = 8
 
-export function definePacketTests({ mode, arguments: commandLine }: PacketSuite): void {
-  const cases = loadCases(mode)
-  const stage = new Stage(commandLine)
+export function definePacketTests({ mode, arguments: commandLine, start = startProxy, only }: PacketSuite): void {
+  const cases = chosen(loadCases(mode), only)
+  const stage = new Stage(options => start({ ...options, arguments: commandLine }))
   const run = new Set<Flow>()
 
   before(() => stage.start())
@@ -48,6 +54,12 @@ export function definePacketTests({ mode, arguments: commandLine }: PacketSuite)
   })
 }
 
+function chosen(cases: readonly Case[], only: readonly string[] = cases.map(({ name }) => name)): readonly Case[] {
+  const unknown = only.filter(name => !cases.some(each => each.name === name))
+  assert.deepEqual(unknown, [], 'there are no such cases')
+  return cases.filter(({ name }) => only.includes(name))
+}
+
 interface Running {
   readonly t: TestContext
   readonly lab: Lab
@@ -69,13 +81,13 @@ function subTest({ t, lab, flow, run }: Running & { readonly flow: Flow }): Prom
 
 /** The lab and the proxy in it, set for one case after the other. */
 class Stage {
-  readonly #commandLine: readonly string[]
+  readonly #startProxy: (options: ProxyOptions) => Promise<ProgrammedProxy>
   #lab: Lab | undefined
-  #proxy: RunningProxy | undefined
+  #proxy: ProgrammedProxy | undefined
   #config: Case['config']
 
-  constructor(commandLine: readonly string[]) {
-    this.#commandLine = commandLine
+  constructor(start: (options: ProxyOptions) => Promise<ProgrammedProxy>) {
+    this.#startProxy = start
   }
 
   async start(): Promise<void> {
@@ -95,7 +107,7 @@ class Stage {
       this.#proxy = undefined
     }
     this.#config = config
-    this.#proxy ??= await startProxy({ lab: this.#lab, arguments: this.#commandLine, config: config ?? {} })
+    this.#proxy ??= await this.#startProxy({ lab: this.#lab, config: config ?? {} })
     await this.#proxy.program(objects)
     return this.#lab
   }

@@ -10,6 +10,7 @@ import { parseAllDocuments, stringify } from 'yaml'
 import type { ApiObject } from '../apiserver/index.ts'
 import { type NamespacedApiServer, startApiServerIn } from './api-server.ts'
 import { Daemon } from './daemon.ts'
+import { readinessIn } from './http-get.ts'
 import type { Lab } from './lab.ts'
 import { baseConfig, firstMarkerPort, markerAddress, markerObjects, type ProxyOptions } from './proxy.ts'
 
@@ -92,7 +93,7 @@ export class ApiProxy implements AsyncDisposable {
   }
 }
 
-/** Starts an API server and the daemon on the lab's first node. What is programmed then is only what `program` has waited for. */
+/** Starts an API server and the daemon on the lab's first node, and waits until it is ready. */
 export async function startApiProxy({ lab, objects, config = {}, arguments: extra = [] }: ApiProxyOptions): Promise<ApiProxy> {
   const directory = await mkdtemp(join(lab.directory, 'api-proxy-'))
   const server = await startApiServerIn(lab.node.namespace, { tokens: ['token-of-node1'], bookmarkEveryMs: 2000, objects })
@@ -102,7 +103,16 @@ export async function startApiProxy({ lab, objects, config = {}, arguments: extr
   const own = ['run', '--config', configFile, '--hostname-override', lab.node.name, '--state-dir', join(lab.directory, 'state')]
   const daemon = new Daemon({ namespace: lab.node.namespace, arguments: [...own, ...extra] })
   daemon.start()
-  return new ApiProxy({ lab, daemon, server, objects })
+  const proxy = new ApiProxy({ lab, daemon, server, objects })
+  try {
+    // The marker says nothing of the watch of the Node: readiness does.
+    const isReady = async () => ((await readinessIn(lab.node.namespace))?.ready ? true : undefined)
+    await daemon.waitFor(isReady, { what: '/readyz to say ready', deadlineMs: 90_000, everyMs: 100 })
+  } catch (error) {
+    await proxy[Symbol.asyncDispose]()
+    throw error
+  }
+  return proxy
 }
 
 /** The documents of a YAML text; empty ones are none. Whether they are sound objects is for the server to say. */
