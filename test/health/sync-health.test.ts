@@ -69,6 +69,18 @@ const rows: readonly Row[] = [
     lastSynced: undefined,
   },
   {
+    about: 'a change that comes during a pass makes that pass no younger',
+    happenings: [
+      ['queued', 10],
+      ['started', 11],
+      ['queued', 30],
+    ],
+    at: 70,
+    healthy: false,
+    waitingSeconds: 60,
+    lastSynced: undefined,
+  },
+  {
     about: 'a change that came during a pass waits for the next',
     happenings: [
       ['queued', 10],
