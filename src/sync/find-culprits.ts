@@ -33,7 +33,7 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
   const culprits = new Map<ServiceKey, string>()
   // The first failure may come from a kernel that changed under us; the trial reads it anew.
   let last = failure
-  for (let attempt = 0; attempt <= mostCulprits; attempt++) {
+  while (culprits.size <= mostCulprits) {
     const outcome = await attemptWithout(new Set(culprits.keys()), trial)
     if ('applied' in outcome) {
       // Nothing was left to write, so nothing has shown yet that the tool works at all.
@@ -41,7 +41,6 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
       return { culprits, applied: outcome.applied }
     }
     last = outcome.failure
-    if (!last.blamesInput) throw last
     const named = last.culprit === undefined ? await halve({ failure: last, culprits, trial }) : [last.culprit]
     if (named.length === 0) throw last
     for (const service of named) culprits.set(service, last.message)
@@ -49,6 +48,7 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
   throw last
 }
 
+/** A machine that fails for another reason says nothing about anyone: that ends the search. */
 async function attemptWithout(
   without: ReadonlySet<ServiceKey>,
   trial: Trial,
@@ -57,7 +57,7 @@ async function attemptWithout(
   try {
     return { applied: await trial.apply(touched === undefined ? { without } : { without, touched }) }
   } catch (error) {
-    if (error instanceof ApplyError) return { failure: error }
+    if (error instanceof ApplyError && error.blamesInput) return { failure: error }
     throw error
   }
 }
@@ -74,7 +74,7 @@ async function halve(options: {
   if ('failure' in withoutAll) return []
   const found: ServiceKey[] = []
   const narrow = async (group: readonly ServiceKey[]): Promise<void> => {
-    if (group.length === 0 || found.length >= mostCulprits) return
+    if (group.length === 0 || culprits.size + found.length > mostCulprits) return
     const inGroup = new Set(group)
     const without = new Set([...suspects.filter(service => !inGroup.has(service)), ...culprits.keys(), ...found])
     const outcome = await attemptWithout(without, trial, inGroup)
