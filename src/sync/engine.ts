@@ -70,8 +70,8 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
     events.emit('changed', { changes: update.changes, complete, unreadable: update.unreadable, cluster: store })
     if (dirty.node) refreshFacts()
     if (!complete) return
+    if (dirty.services.size > 0) for (const loop of loops) loop.markDirty(dirty.services)
     if (first || canSweepNow) everything()
-    else if (dirty.services.size > 0) for (const loop of loops) loop.markDirty(dirty.services)
   }
 
   const follow = async (): Promise<void> => {

@@ -34,7 +34,9 @@ export class FamilySync<Desired, Observed> {
   readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
   readonly #withNodePorts = new Set<ServiceKey>()
   readonly #quarantine = new Map<ServiceKey, string>()
-  #dirty: 'everything' | Set<ServiceKey> = 'everything'
+  #everything = true
+  /** Services that changed; kept beside `#everything`, since a quarantined one among them is to be tried again. */
+  #changed = new Set<ServiceKey>()
   #desired: Desired | undefined
   /** Undefined: unknown, to be read. */
   #observed: Observed | undefined
@@ -55,17 +57,19 @@ export class FamilySync<Desired, Observed> {
   }
 
   get isDirty(): boolean {
-    return this.#dirty === 'everything' || this.#dirty.size > 0
+    return this.#everything || this.#changed.size > 0
+  }
+
+  /** Whether a pass succeeded and none failed since: else there is nothing to compare the kernel with. */
+  get knowsKernel(): boolean {
+    return this.#desired !== undefined && this.#observed !== undefined
   }
 
   /** The Services changed, or, with `everything`, something that all depend on. A quarantined one that changed is tried again. */
   markDirty(scope: Scope): void {
     if (scope === 'everything' || scope.size > 0) this.#options.events.emit('queued', { family: this.family, scope })
-    if (scope === 'everything' || this.#dirty === 'everything') {
-      this.#dirty = 'everything'
-      return
-    }
-    for (const key of scope) this.#dirty.add(key)
+    if (scope === 'everything') this.#everything = true
+    else for (const key of scope) this.#changed.add(key)
   }
 
   /** All quarantined Services are tried again with the next pass. */
@@ -77,28 +81,30 @@ export class FamilySync<Desired, Observed> {
   async pass(input: PassInput): Promise<SyncReport> {
     const { now } = this.#options
     const start = now()
-    const scope = this.#takeScope(input)
+    const { scope, changed } = this.#takeScope(input)
+    const released = this.#release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
     try {
       const observed = this.#observed ?? (await this.#read('everything'))
-      const released = this.#release(scope)
       const rendered = this.#render(scope, input)
       const desired = scope === 'everything' ? this.#hold(rendered, observed) : rendered
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
-      this.#announceReleased(released)
+      this.#announceReleased(released.keys())
       this.#announceProgrammed({ scope, applied, input })
       return this.#report({ scope, applied, milliseconds: now() - start })
     } catch (error) {
       this.#observed = undefined
-      this.#dirty = 'everything'
+      this.#everything = true
+      for (const key of changed) this.#changed.add(key)
+      for (const [service, reason] of released) this.#quarantine.set(service, this.#quarantine.get(service) ?? reason)
       throw error
     }
   }
 
   /** What the kernel holds otherwise than we left it. Reads; marks everything dirty where something is found. */
   async checkDrift(extent: Extent): Promise<readonly Drift[]> {
-    if (this.#desired === undefined || this.#observed === undefined || this.isDirty) return []
+    if (this.#desired === undefined || this.#observed === undefined) return []
     const observed = await this.#read(extent).catch((error: unknown) => {
       // A base chain that is gone makes its query fail: the full read will tell what is left.
       if (extent === 'base') return undefined
@@ -139,11 +145,12 @@ export class FamilySync<Desired, Observed> {
   }
 
   /** After an incomplete sweep, and with an unknown kernel, everything is compared. */
-  #takeScope({ sweep }: PassInput): Scope {
-    const everything = this.#dirty === 'everything' || this.#observed === undefined || (sweep && !this.#swept)
-    const scope = everything ? 'everything' : this.#dirty
-    this.#dirty = new Set()
-    return scope
+  #takeScope({ sweep }: PassInput): { readonly scope: Scope; readonly changed: ReadonlySet<ServiceKey> } {
+    const everything = this.#everything || this.#observed === undefined || (sweep && !this.#swept)
+    const changed = this.#changed
+    this.#everything = false
+    this.#changed = new Set()
+    return { scope: everything ? 'everything' : changed, changed }
   }
 
   #render(scope: Scope, { node, settings }: PassInput): Desired {
@@ -243,13 +250,13 @@ export class FamilySync<Desired, Observed> {
     return held
   }
 
-  #release(scope: Scope): readonly ServiceKey[] {
-    const released = scope === 'everything' ? [] : [...this.#quarantine.keys()].filter(service => scope.has(service))
-    for (const service of released) this.#quarantine.delete(service)
+  #release(changed: ReadonlySet<ServiceKey>): ReadonlyMap<ServiceKey, string> {
+    const released = new Map([...this.#quarantine].filter(([service]) => changed.has(service)))
+    for (const service of released.keys()) this.#quarantine.delete(service)
     return released
   }
 
-  #announceReleased(released: readonly ServiceKey[]): void {
+  #announceReleased(released: Iterable<ServiceKey>): void {
     for (const service of released) {
       if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
     }

@@ -49,16 +49,23 @@ export class SyncLoop {
     while (!signal.aborted) {
       const wait = this.#millisecondsToWait()
       if (wait > 0) await this.#sleep(wait)
-      else if (this.#ready && this.#options.sync.isDirty) await this.#pass()
-      else await this.#check()
+      else if (this.#checkDue() <= this.#options.now()) await this.#check()
+      else await this.#pass()
     }
     signal.removeEventListener('abort', wake)
   }
 
   #millisecondsToWait(): number {
-    const { sync, now } = this.#options
-    const due = this.#ready && sync.isDirty ? this.#earliestPass : this.#nextCheck
-    return due - now()
+    return Math.min(this.#passDue(), this.#checkDue()) - this.#options.now()
+  }
+
+  #passDue(): number {
+    return this.#ready && this.#options.sync.isDirty ? this.#earliestPass : Number.POSITIVE_INFINITY
+  }
+
+  /** A check comes before a pass that is due as well, or changes without end would keep it away for ever. */
+  #checkDue(): number {
+    return this.#options.sync.knowsKernel ? this.#nextCheck : Number.POSITIVE_INFINITY
   }
 
   #sleep(milliseconds: number): Promise<void> {
