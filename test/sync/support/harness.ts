@@ -6,7 +6,7 @@ import type { NodeFacts, TrafficSettings } from '../../../src/model/node.ts'
 import { type IptablesMode, iptablesMode } from '../../../src/modes/iptables/index.ts'
 import type { ObjectChange } from '../../../src/source/source.ts'
 import { createStore, type Store } from '../../../src/source/store.ts'
-import { createSyncEmitter, type SyncEvents, type SyncReport } from '../../../src/sync/events.ts'
+import { createSyncEmitter, type SyncEmitter, type SyncEvents, type SyncReport } from '../../../src/sync/events.ts'
 import { FamilySync, type PassInput } from '../../../src/sync/family-sync.ts'
 import { node as defaultNode, settings as defaultSettings } from '../../support/cluster.ts'
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts'
@@ -77,21 +77,13 @@ export function passInput(
   return { node: more.node ?? defaultNode, settings: { ...defaultSettings, ...more.settings }, sweep: more.sweep ?? true }
 }
 
-/** Everything that was emitted, in order. */
-export function recordEvents(events: ReturnType<typeof createSyncEmitter>): RecordedEvent[] {
+/** Everything that is emitted from now on, in order. */
+export function recordEvents(events: SyncEmitter): RecordedEvent[] {
   const recorded: RecordedEvent[] = []
-  const names: Partial<Record<keyof SyncEvents, true>> = {
-    synced: true,
-    syncFailed: true,
-    quarantined: true,
-    released: true,
-    driftFound: true,
-    driftRepaired: true,
-    aliasesLearned: true,
-    kept: true,
-  }
-  for (const name of Object.keys(names) as (keyof SyncEvents)[]) {
-    events.on(name, (value: unknown) => recorded.push({ name, value } as RecordedEvent))
+  const emit = events.emit.bind(events)
+  events.emit = (name, ...values) => {
+    recorded.push({ name, value: values[0] } as RecordedEvent)
+    return emit(name, ...values)
   }
   return recorded
 }
