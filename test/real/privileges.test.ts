@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { parseAllDocuments } from 'yaml'
 import { build as buildBundle } from '../../scripts/build.ts'
+import { toolsOf } from '../../src/kernel/iptables.ts'
 import { type Image, imageOf } from '../deploy/container.ts'
 import { container, podSpec, present } from '../deploy/daemon-set.ts'
 import { lockOf, startAgent, startApiServerOn } from '../deploy/restricted-agent.ts'
@@ -109,6 +110,24 @@ describe('the privileges of the DaemonSet', () => {
     assert.deepEqual([status['CapAmb'], status['NoNewPrivs']], ['0000000000000000', '1'])
     assert.equal(agent.output.filter(line => /cannot touch .*: Read-only file system/.test(line)).length, 3)
     assert.equal(status['lock'], String((await stat(lockOf(node))).ino), "the lock file is the host's own")
+  })
+
+  test('are enough to find every tool on the PATH', async () => {
+    await using node = await createNode('restricted')
+    const iptables = (['IPv4', 'IPv6'] as const).flatMap(family =>
+      (['nft', 'legacy'] as const).flatMap(backend => {
+        const { tool, save, restore } = toolsOf(family, backend)
+        return [tool, save, restore]
+      }),
+    )
+    const tools = [...iptables, 'conntrack', 'ip', 'ipset', 'ipvsadm', 'modprobe', 'nft']
+    await using agent = await startAgent({
+      node,
+      image,
+      command: ['sh', '-c', `for tool in ${tools.join(' ')}; do command -v $tool || exit 1; done`],
+    })
+    assert.equal(await agent.end(), 0, `missing: ${tools[agent.output.length]}`)
+    assert.equal(agent.output.length, tools.length)
   })
 
   test('the legacy backend needs NET_RAW, and says so', async () => {
