@@ -130,6 +130,16 @@ describe('the health server', () => {
     assert.deepEqual(await statuses(), [200, 200, 200])
   })
 
+  it('gives the time of day of the last pass', async () => {
+    const { events, time, get } = setUp()
+    time.ms = 1000
+    events.emit('synced', report)
+    time.ms = 5000
+    const { body } = await get('/livez')
+    assert.equal(body['currentTime'], '2026-08-02T12:00:05.000Z')
+    assert.deepEqual(body['status'], { IPv4: { lastUpdated: '2026-08-02T12:00:01.000Z', healthy: true } })
+  })
+
   it('a resource that may not be read is named by /readyz, without what the API server said to us', async () => {
     const forbidden = new ApiError({ kind: 'forbidden', message: 'secret words', advice: 'more of them', status: 403 })
     const { get, change } = setUp({
