@@ -87,13 +87,14 @@ async function followUntilComplete(client: ApiClient): Promise<void> {
 /** An Event, and one more of the same, which raises the first one's count once time has passed. */
 async function announceTwice(client: ApiClient, server: ApiServer): Promise<void> {
   let wall = Date.now()
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+  const created = Promise.withResolvers<void>()
   const publisher = createPublisher({
     client,
     nodeName,
-    log,
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     clock: { now: () => performance.now(), wall: () => wall },
     timing: { tickMs: 10, retryMs: 10, uselessAfterMs: 1_800_000, requestTimeoutMs: 10_000 },
+    onOutcome: outcome => (outcome === 'sent' ? created.resolve() : created.reject(new Error(`the Event was ${outcome}`))),
   })
   const note = {
     regarding: { kind: 'Node', name: nodeName },
@@ -102,14 +103,10 @@ async function announceTwice(client: ApiClient, server: ApiServer): Promise<void
     action: 'Start',
     note: 'Starting',
   } as const
-  const answered = (verb: string): Promise<unknown> =>
-    poll(() => server.requests.find(request => request.verb === verb && request.status !== undefined), {
-      what: `${verb} of an Event`,
-    })
   publisher.publish(note)
-  await answered('create')
+  await created.promise
   publisher.publish(note)
   wall += 120_000
-  await answered('patch')
+  await poll(() => server.requests.find(({ verb }) => verb === 'patch'), { what: 'a patch of the Event' })
   await publisher.close(1000)
 }
