@@ -3,10 +3,9 @@
 // out goes on serving, so no failure is legitimate.
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { LoadReport } from '../lab/agent/protocol.ts'
 import { type Lab, startLab } from '../lab/lab.ts'
-import { poll } from '../lab/poll.ts'
 import { type RunningProxy, startProxy } from '../lab/proxy.ts'
+import { describeLoad, type LoadTarget, startLoad } from './load.ts'
 import { RandomCluster, steady } from './random-cluster.ts'
 
 /** Together 200 connections a second. */
@@ -27,7 +26,7 @@ export async function checkChurn(t: TestContext, commandLine: readonly string[])
   await Promise.all(loads.map(load => load.reach(leastConnections / loads.length)))
   const reports = await Promise.all(loads.map(load => load.stop()))
 
-  for (const { name, report } of reports) t.diagnostic(describe(name, report))
+  for (const { name, report } of reports) t.diagnostic(describeLoad(name, report))
   assert.deepEqual(
     reports.flatMap(({ name, report }) => report.failures.map(failure => ({ name, ...failure }))),
     [],
@@ -35,30 +34,13 @@ export async function checkChurn(t: TestContext, commandLine: readonly string[])
   )
 }
 
-interface LoadTarget {
-  readonly from: string
-  readonly address: string
-  readonly port: number
-}
-
 function targets(lab: Lab): readonly LoadTarget[] {
   return [
-    { from: 'c', address: steady.ipv4, port: steady.port },
-    { from: 'c', address: steady.ipv6, port: steady.port },
-    { from: 'client', address: lab.node.ipv4, port: steady.nodePort },
-    { from: 'client', address: lab.node.ipv6, port: steady.nodePort },
+    { from: 'c', address: steady.ipv4, port: steady.port, perSecond },
+    { from: 'c', address: steady.ipv6, port: steady.port, perSecond },
+    { from: 'client', address: lab.node.ipv4, port: steady.nodePort, perSecond },
+    { from: 'client', address: lab.node.ipv6, port: steady.nodePort, perSecond },
   ]
-}
-
-async function startLoad(lab: Lab, { from, address, port }: LoadTarget) {
-  const agent = lab.agent(from)
-  const number = await agent.ask('startLoad', { protocol: 'TCP', address, port, perSecond, timeoutMs: 15_000 })
-  const reached = (attempts: number) => async () => ((await agent.ask('loadAttempts', number)) >= attempts ? true : undefined)
-  return {
-    reach: (attempts: number) =>
-      poll(reached(attempts), { what: `${attempts} connections from ${from} to ${address}`, deadlineMs: 120_000, everyMs: 100 }),
-    stop: async () => ({ name: `${from} -> ${address}:${port}`, report: await agent.ask('stopLoad', number) }),
-  }
 }
 
 /** A few changes in one go or one after the other without waiting, then the certainty that the last one is programmed. */
@@ -74,9 +56,4 @@ async function churn(options: { lab: Lab; proxy: RunningProxy; cluster: RandomCl
     assert(outcome.ok, `the node itself cannot connect: ${JSON.stringify(outcome)}`)
     assert(cluster.endpoints.includes(outcome.name), `${outcome.name} was taken out, but still gets new connections`)
   }
-}
-
-function describe(name: string, { attempts, answered, failures, slowestMs }: LoadReport): string {
-  const answers = Object.entries(answered).map(([pod, count]) => `${pod} ${count}`)
-  return `${name}: ${attempts} connections, ${failures.length} failed, the slowest took ${slowestMs} ms (${answers.join(', ')})`
 }

@@ -24,7 +24,7 @@ export class AgentProcess {
     this.#child = child
     createInterface({ input: child.stdout }).on('line', line => this.#settle(JSON.parse(line) as AnswerLine))
     // Copied rather than inherited: one that is left running must not hold the starter's own output open.
-    child.stderr.pipe(process.stderr, { end: false })
+    child.stderr.on('data', (chunk: Uint8Array) => process.stderr.write(chunk))
     child.stdin.on('error', error => this.#fail(error))
     child.on('error', error => this.#fail(error))
     child.on('close', (code, signal) =>
