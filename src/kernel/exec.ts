@@ -88,7 +88,7 @@ function reasonOf(failed: { failure: CommandFailure; stderr: string; result: Fai
     case 'timed out':
       return `killed after ${Math.round(result.durationMs / 1000)} s without an end`
     case 'not permitted':
-      return `not permitted (${firstLines(stderr)}); run as root or with CAP_NET_ADMIN (and CAP_NET_RAW for the legacy backend)`
+      return `not permitted (${firstLines(stderr) || result.originalMessage}); run as root or with CAP_NET_ADMIN (and CAP_NET_RAW for the legacy backend)`
     case 'busy':
       return `another program holds the xtables lock (${firstLines(stderr)})`
     case 'failed':

@@ -2,7 +2,7 @@
 // living kube-proxy is named.
 
 import { readdir, readFile, readlink } from 'node:fs/promises'
-import { connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /**
  * An abstract Unix socket belongs to the network namespace, just as the rules do: it is the same one for every container on the
@@ -16,21 +16,31 @@ export interface Claim {
 
 /** Gives the claim, or who holds it: the words that the other process says of itself. */
 export async function claimNode(self: string): Promise<Claim | { readonly heldBy: string }> {
-  const server = createServer(socket => socket.end(self))
+  const asking = new Set<Socket>()
+  const server = createServer(socket => {
+    asking.add(socket)
+    socket.on('close', () => asking.delete(socket))
+    // Who asks may go before the answer; that is no concern of ours.
+    socket.on('error', () => socket.destroy())
+    socket.end(self)
+  })
   const failure = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
     server.once('error', resolve)
     server.listen({ path: lockName }, () => resolve(undefined))
   })
   if (failure === undefined) {
     server.unref()
-    return { release: () => close(server) }
+    return { release: () => close(server, asking) }
   }
   if (failure.code === 'EADDRINUSE') return { heldBy: await askHolder() }
   throw failure
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise(resolve => server.close(() => resolve()))
+function close(server: Server, asking: ReadonlySet<Socket>): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    for (const socket of asking) socket.destroy()
+  })
 }
 
 function askHolder(): Promise<string> {
@@ -73,7 +83,7 @@ async function kubeProxyPort(port: number): Promise<string | undefined> {
   const url = `http://127.0.0.1:${port}/proxyMode`
   const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
   // Our own metrics server says the same, and who it is.
-  if (answer?.headers.get('server') === 'switchyard') return undefined
-  const mode = answer?.ok === true ? (await answer.text()).trim() : ''
+  if (answer?.ok !== true || answer.headers.get('server') === 'switchyard') return undefined
+  const mode = (await answer.text().catch(() => '')).trim()
   return /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
 }
