@@ -129,7 +129,6 @@ export class SyncLoop {
     const { sync, events, now, settings } = this.#options
     const start = now()
     const { syncPeriodMs } = settings()
-    this.#nextCheck = start + syncPeriodMs
     const extent = start - this.#lastFullRead.at >= this.#lastFullRead.milliseconds / shareForFullReads ? 'everything' : 'base'
     try {
       const drifts = await sync.checkDrift(extent)
@@ -145,6 +144,10 @@ export class SyncLoop {
       if (this.#checks % checksUntilRetry === 0) sync.retryQuarantined()
     } catch (error) {
       this.#failed(error, syncPeriodMs)
+    } finally {
+      // A check that takes longer than the period must not keep passes away: they come in this pause.
+      const end = now()
+      this.#nextCheck = Math.max(start + syncPeriodMs, end + Math.min(end - start, syncPeriodMs))
     }
   }
 
