@@ -1,5 +1,5 @@
 // deploy/'s kustomizations as the objects that kubectl would send. Takes a folder below deploy/, gives what each kubectl at hand makes
-// of it: the old one that test/deploy/debian-kubectl keeps, and the one on the PATH where there is one.
+// of it: the old one that test/support/debian-program keeps, and the one on the PATH where there is one.
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { parseAllDocuments } from 'yaml'
@@ -28,7 +28,7 @@ export function kubectls(): Promise<readonly Kubectl[]> {
 }
 
 async function findKubectls(): Promise<readonly Kubectl[]> {
-  const debian = await execa(join(import.meta.dirname, 'debian-kubectl'))
+  const debian = await execa(join(import.meta.dirname, '../support/debian-program'), ['kubernetes-client', 'usr/bin/kubectl'])
   const found = await Promise.all([debian.stdout, 'kubectl'].map(describe))
   return found.filter(kubectl => kubectl !== undefined)
 }

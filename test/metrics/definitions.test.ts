@@ -1,6 +1,7 @@
 // What dashboards and alerts rely on, written down once more: from the Kubernetes documentation of metrics and from a kube-proxy 1.36.2.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { createMetrics, type MetricsOptions } from '../../src/metrics/metrics.ts'
 import { scrape } from './support.ts'
@@ -125,9 +126,12 @@ describe('all metrics', () => {
 })
 
 /** What it complains of; it exits 3 for names that it does not like and 1 for what it cannot read. */
+const debianProgram = join(import.meta.dirname, '../support/debian-program')
+const promtoolPath = execFileSync(debianProgram, ['prometheus', 'usr/bin/promtool'], { encoding: 'utf8' }).trim()
+
 function promtool(text: string): readonly string[] {
   try {
-    execFileSync('promtool', ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] })
+    execFileSync(promtoolPath, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] })
     return []
   } catch (error) {
     if (!(error instanceof Error) || !('stderr' in error) || !('status' in error) || error.status === null) throw error
