@@ -43,7 +43,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
       return credentials.server
     },
     async open(request, signal) {
-      const access = await accessFor(request)
+      const access = await accessFor(request, signal)
       const context = contextOf(request, access.server)
       const response = await dispatch({ request, access, signal, context })
       const { statusCode, body } = response
@@ -70,9 +70,9 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     close: () => connections.destroy(),
   }
 
-  async function accessFor(request: ApiRequest): Promise<Access> {
+  async function accessFor(request: ApiRequest, signal: AbortSignal): Promise<Access> {
     try {
-      return await credentials.current()
+      return await unlessAborted(credentials.current(), signal)
     } catch (error) {
       throw credentialsError(contextOf(request, credentials.server), error)
     }
@@ -102,6 +102,19 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     } catch (error) {
       throw connectionError(context, error)
     }
+  }
+}
+
+/** An exec plugin that hangs must not hold whoever waits for it. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -40,6 +40,8 @@ export type StreamFailure =
   | 'silent'
   /** The watch was ended at once, without a word. */
   | 'short watch'
+  /** The server refused to stream a list (422 where its WatchList feature is off). */
+  | 'stream refused'
   /** The streamed list was ended before its end bookmark. */
   | 'ended early'
   /** The streamed list's end bookmark did not come: the server does not know the request. */

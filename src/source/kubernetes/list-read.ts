@@ -46,15 +46,15 @@ export async function runList(
   async function readPage(asked: ApiRequest, dog: Watchdog): Promise<ReturnType<typeof listMetadata>> {
     const body = await options.client.open(asked, dog.signal)
     if (messages === 0) listener.opened()
-    let metadata: ReturnType<typeof listMetadata> | undefined
+    const fields = new Map<string, unknown>()
     await readList(touching(body, dog), {
       item: value => readings.push(index.read(rawObject(value))),
-      field: (name, value) => {
-        if (name === 'metadata') metadata = listMetadata(value)
-      },
+      field: (name, value) => fields.set(name, value),
     })
-    if (metadata === undefined) throw new StreamFault('malformed', 'the list has no metadata')
-    return metadata
+    // Whatever else says 200 must not look like an empty cluster.
+    const expected = `${query.resource.kind}List`
+    if (fields.get('kind') !== expected) throw new StreamFault('malformed', `the answer is no ${expected}`)
+    return listMetadata(fields.get('metadata'))
   }
 }
 

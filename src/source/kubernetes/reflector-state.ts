@@ -176,6 +176,7 @@ const cures: Readonly<Record<FailureKind, Cure>> = {
   'too long': 'read again',
   silent: 'repeat',
   'short watch': 'repeat',
+  'stream refused': 'list without streaming',
   'ended early': 'repeat',
   'no end bookmark': 'list without streaming',
   'history changed': 'read afresh',
@@ -187,8 +188,7 @@ const reloads: ReadonlySet<FailureKind> = new Set(['unauthorized', 'certificate'
 function cureFor(state: ReflectorState, { kind }: Failure): Cure {
   const { doing } = pending(state)
   if (kind === 'selector rejected' && state.withoutFieldSelector) return 'read afresh'
-  if (kind === 'rejected' && doing === 'stream list') return 'list without streaming'
-  if (kind === 'no end bookmark' && doing !== 'stream list') return 'repeat'
+  if (cures[kind] === 'list without streaming' && doing !== 'stream list') return 'repeat'
   // A list that is refused as too old was asked for by a version; nothing older than now can be had.
   if (kind === 'expired' && doing !== 'watch') return 'read afresh'
   const most = mostFruitless[kind]

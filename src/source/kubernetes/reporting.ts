@@ -33,19 +33,20 @@ const tellings: Readonly<Record<FailureKind, Telling | undefined>> = {
   'too long': { ...atOnce, whose: 'resource' },
   silent: { ...ifItGoesOn, whose: 'server', after: 1 },
   'short watch': { ...ifItGoesOn, whose: 'server' },
+  'stream refused': undefined,
   'ended early': { ...ifItGoesOn, whose: 'resource' },
   'no end bookmark': undefined,
   'history changed': { ...ifItGoesOn, whose: 'server', after: 1 },
   handler: { ...atOnce, whose: 'resource' },
 }
 
-/** Subscribes for as long as the emitter lives. Before the first complete read every failure that is told at all is told at once. */
+/** Subscribes for as long as the emitter lives. Before the first complete read it takes no more than two failures. */
 export function reportFailures(events: KubernetesSourceEmitter, report: ReportProblem): void {
   const told = new Map<string, Set<string>>()
 
   events.on('failed', ({ resource, failure, failures, synced }) => {
     const telling = tellings[failure.kind]
-    if (telling === undefined || (synced && failures < telling.after)) return
+    if (telling === undefined || failures < (synced ? telling.after : Math.min(telling.after, 2))) return
     const subject = telling.whose === 'server' ? failure.kind : `${failure.kind} ${resource}`
     const resources = told.get(subject) ?? new Set()
     if (resources.size === 0)

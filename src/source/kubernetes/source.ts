@@ -53,7 +53,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       timing,
     })
   const needed = [follow(services), follow(endpointSlices)]
-  const reflectors = [...needed, follow(ownNode(nodeName))]
+  const node = follow(ownNode(nodeName))
+  const reflectors = [...needed, node]
   const status = () => reflectors.map(reflector => reflector.status())
 
   return {
@@ -69,13 +70,26 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     if (outer.aborted) stop()
     outer.addEventListener('abort', stop)
     const running = reflectors.map(reflector => reflector.run(controller.signal))
+    // Zone, pod ranges and addresses come from the Node: without it the first pass would write what the second takes back.
+    let nodeMayBeAbsent = false
+    let cancelWait: (() => void) | undefined
+    const waitForNode = (): void => {
+      cancelWait ??= clock.schedule(timing.ownNodeMs, () => {
+        nodeMayBeAbsent = true
+        queue.push([])
+      })
+    }
     try {
       for (;;) {
         const changes = await queue.take(controller.signal)
         if (changes === undefined) return
-        yield { changes, complete: needed.every(isSynced), unreadable: status().some(({ unreadable }) => unreadable > 0) }
+        const synced = needed.every(isSynced)
+        if (synced && !isSynced(node)) waitForNode()
+        const complete = synced && (isSynced(node) || nodeMayBeAbsent)
+        yield { changes, complete, unreadable: status().some(({ unreadable }) => unreadable > 0) }
       }
     } finally {
+      cancelWait?.()
       stop()
       outer.removeEventListener('abort', stop)
       await Promise.all(running)

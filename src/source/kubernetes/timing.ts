@@ -1,4 +1,10 @@
 // All the bounds of following the API server, with their reasons. Milliseconds unless the name says otherwise.
+// What follows from the defaults for how stale a node can be:
+// - a connection that breaks, a watch that is refused, a version that is gone: 1.6 s after the server is well again where that
+//   was the first failure, 60 s after a long outage (or what Retry-After says, up to 5 minutes);
+// - a connection that is half-open: 3 minutes more; where the peer is gone altogether, the kernel finds out within 40 s;
+// - a server that came back from a backup: as a broken connection, unless its new history has overtaken the version that we
+//   knew before we were back; nothing on the wire tells that case apart (`etcdctl snapshot restore --bump-revision` avoids it).
 
 export interface ReflectorTiming {
   /** Wait after the first failure; doubled for each further one (client-go's reflector: 0.8 s). */
@@ -23,6 +29,8 @@ export interface ReflectorTiming {
   readonly listSilentMs: number
   /** How long a refusal of the streamed list is remembered; the server may have been upgraded since. */
   readonly refusalMs: number
+  /** How long the first complete update waits for the own Node once Services and EndpointSlices are there. */
+  readonly ownNodeMs: number
 }
 
 export const defaultTiming: ReflectorTiming = {
@@ -37,4 +45,5 @@ export const defaultTiming: ReflectorTiming = {
   initialTotalMs: 120_000,
   listSilentMs: 65_000,
   refusalMs: 3_600_000,
+  ownNodeMs: 5000,
 }

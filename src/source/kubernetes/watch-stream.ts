@@ -1,7 +1,7 @@
 // One watch of a reflector, with or without everything before it, from asking to its end. Gives the outcome as a value;
 // nothing is thrown. Reads no faster than the consumer takes.
 import { type AttemptOptions, noAnswer, seconds, toFailure } from './attempt.ts'
-import { StreamFault } from './failure.ts'
+import { type Failure, StreamFault } from './failure.ts'
 import { createIntake } from './intake.ts'
 import { lines } from './line-framing.ts'
 import { type StreamRequest, watchRequest } from './queries.ts'
@@ -37,7 +37,7 @@ export async function runWatch(request: StreamRequest, options: AttemptOptions, 
       throw new StreamFault('short watch', 'the server ended the watch at once')
     return { outcome: 'closed', version: seen.version, lastedMs, events: seen.events }
   } catch (error) {
-    const failure = toFailure(watchdog.fault() ?? error, options)
+    const failure = ofStreaming(request, toFailure(watchdog.fault() ?? error, options))
     return { outcome: 'failed', failure, version: seen.version, lastedMs: clock.now() - startedAt, messages: seen.messages }
   } finally {
     watchdog.end()
@@ -56,6 +56,11 @@ export async function runWatch(request: StreamRequest, options: AttemptOptions, 
     if (intake.intake !== 'collected') seen.version = intake.version
     listener.took(event, intake)
   }
+}
+
+/** A list that the server rejects as a stream is no fault: older servers do, and give it otherwise. */
+function ofStreaming({ doing }: StreamRequest, failure: Failure): Failure {
+  return doing === 'stream list' && failure.kind === 'rejected' ? { ...failure, kind: 'stream refused' } : failure
 }
 
 function randomSeconds({ random, timing: { watchSeconds } }: AttemptOptions): number {

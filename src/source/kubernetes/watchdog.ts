@@ -29,6 +29,7 @@ export function createWatchdog(clock: Clock, outer: AbortSignal): Watchdog {
   let silence: Limit | undefined
   let total: (Limit & { readonly since: number }) | undefined
   let touchedAt: number | undefined
+  let restingSince: number | undefined
   let passed: StreamFault | undefined
   let cancel: (() => void) | undefined
   const follow = () => controller.abort(outer.reason)
@@ -47,13 +48,15 @@ export function createWatchdog(clock: Clock, outer: AbortSignal): Watchdog {
       rearm()
     },
     touch() {
-      const rested = touchedAt === undefined
       touchedAt = clock.now()
       // A running timer finds the new time when it fires; one timer a limit is cheaper than one a line.
-      if (rested) rearm()
+      if (restingSince === undefined) return
+      if (total !== undefined) total = { ...total, since: total.since + touchedAt - restingSince }
+      restingSince = undefined
+      rearm()
     },
     rest() {
-      touchedAt = undefined
+      restingSince ??= clock.now()
     },
     fault: () => passed,
     end() {
@@ -80,8 +83,9 @@ export function createWatchdog(clock: Clock, outer: AbortSignal): Watchdog {
   }
 
   function nextDue(): { readonly at: number; readonly limit: Limit } | undefined {
-    if (touchedAt === undefined) return undefined
-    const silent = silence === undefined ? undefined : { at: touchedAt + silence.limitMs, limit: silence }
+    if (restingSince !== undefined) return undefined
+    const silent =
+      silence === undefined || touchedAt === undefined ? undefined : { at: touchedAt + silence.limitMs, limit: silence }
     const over = total === undefined ? undefined : { at: total.since + total.limitMs, limit: total }
     if (silent === undefined || over === undefined) return silent ?? over
     return silent.at <= over.at ? silent : over

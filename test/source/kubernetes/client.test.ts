@@ -129,6 +129,17 @@ describe('the client', () => {
     assert.equal(server.requests.length, 0)
   })
 
+  it('does not wait for an exec plugin once the signal aborts', async context => {
+    const server = await serve(context, { tls: false })
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sleep', args: ['1'], interactiveMode: 'Never' }
+    const kubeconfig = await kubeconfigWith(server, config => ({ ...config, users: [{ name: 'default', user: { exec } }] }))
+    const client = await connectTo(context, { kubeconfig })
+    const controller = new AbortController()
+    const asked = client.send(listServices, controller.signal)
+    controller.abort(new Error('too late'))
+    assert.match((await failsAs('credentials', () => asked)).message, /no credentials: too late/)
+  })
+
   it('loads the credentials once for several that ask at a time', async context => {
     const server = await serve(context, { tls: false })
     let loads = 0

@@ -236,6 +236,10 @@ describe('while an API server misbehaves', () => {
       }
       const readsAgain = follower.heard('synced').length - before.synced
       assert.ok(readsAgain >= row.readsAgain.least && readsAgain <= row.readsAgain.most, `${readsAgain} complete reads`)
+      assert.ok(
+        server.requests.every(({ verb }) => verb === 'list' || verb === 'watch'),
+        'no right is needed but list and watch',
+      )
       const requests = server.requests.length - before.requests
       assert.ok(
         requests <= row.mostRequests,
@@ -314,6 +318,7 @@ describe('while an API server misbehaves', () => {
       ['list', 'list', 'list'],
     )
     assert.equal(server.requests.filter(({ status }) => status === 422).length, 3)
+    assert.deepEqual(follower.problems, [], 'an old server is no problem')
     await until(
       () => server.watches('services') === 1,
       () => 'Services are watched',

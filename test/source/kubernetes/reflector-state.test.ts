@@ -60,7 +60,7 @@ describe('a reflector that starts', () => {
   })
 
   it('lists at once, from whatever the server has at hand, where streaming is refused or not known', () => {
-    for (const kind of ['rejected', 'no end bookmark'] as const) {
+    for (const kind of ['stream refused', 'no end bookmark'] as const) {
       assert.deepEqual(step(firstState, failed(kind)).activity, { doing: 'list', notOlderThan: '0' })
     }
   })
@@ -109,6 +109,7 @@ describe('a watch that fails', () => {
     'history changed': afterWait({ doing: 'stream list', notOlderThan: '' }),
     'selector rejected': { doing: 'watch', after: '7' },
     'no end bookmark': afterWait({ doing: 'verify', after: '9' }),
+    'stream refused': afterWait({ doing: 'verify', after: '9' }),
   }
   for (const [kind, activity] of Object.entries(cures) as [FailureKind, Activity][]) {
     it(`as "${kind}" goes on with ${JSON.stringify(activity)}`, () => {
@@ -198,7 +199,7 @@ describe('a list that fails', () => {
   })
 
   it('is not streamed again for an hour after the server refused that, then it is', () => {
-    const refused = step(firstState, failed('rejected'), 1000)
+    const refused = step(firstState, failed('stream refused'), 1000)
     const synced = step(refused, { outcome: 'read', version: '7' })
     assert.deepEqual(step(synced, failed('expired'), 3_600_999).activity, afterWait({ doing: 'list', notOlderThan: '7' }))
     assert.deepEqual(step(synced, failed('expired'), 3_601_000).activity, afterWait({ doing: 'stream list', notOlderThan: '7' }))
@@ -206,7 +207,7 @@ describe('a list that fails', () => {
 
   it('is asked for as of now where streaming it as of now was refused', () => {
     const afresh: ReflectorState = { ...listing, activity: { doing: 'stream list', notOlderThan: '' } }
-    assert.deepEqual(step(afresh, failed('rejected')).activity, { doing: 'list', notOlderThan: '' })
+    assert.deepEqual(step(afresh, failed('stream refused')).activity, { doing: 'list', notOlderThan: '' })
   })
 })
 

@@ -38,6 +38,7 @@ describe('a watchdog', () => {
   it('does not count the time in which we ourselves do not read', () => {
     const { clock, watchdog } = start()
     watchdog.expect(100, silent)
+    watchdog.allow(250, late)
     watchdog.rest()
     clock.advance(10_000)
     assert.equal(watchdog.signal.aborted, false)
@@ -63,6 +64,22 @@ describe('a watchdog', () => {
       }
       assert.equal(watchdog.fault()?.kind, fault)
     }
+  })
+
+  it('counts what takes too long in all without the time in which we ourselves do not read', () => {
+    const { clock, watchdog } = start()
+    watchdog.expect(1000, silent)
+    watchdog.allow(250, late)
+    for (let times = 0; times < 3; times += 1) {
+      clock.advance(60)
+      watchdog.rest()
+      clock.advance(500)
+      watchdog.touch()
+    }
+    clock.advance(69)
+    assert.equal(watchdog.signal.aborted, false)
+    clock.advance(1)
+    assert.equal(watchdog.fault()?.kind, 'no end bookmark')
   })
 
   it('follows the caller, also one that has given up before', () => {
