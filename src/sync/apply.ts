@@ -22,11 +22,12 @@ export class ApplyError extends Error {
   /** Whose line the tool named; undefined where it named none, or one that belongs to no Service. */
   readonly culprit: ServiceKey | undefined
 
-  constructor(step: Step, failure: CommandError) {
+  /** @param context what goes before the tool's words. */
+  constructor(step: Step, failure: CommandError, context = '') {
     const complaint = parseComplaint(failure.stderr)
     const named = complaint === 'no line named' ? undefined : lineAt(step, complaint.line)
     const where = named === undefined || named.line === 'COMMIT' ? '' : ` at \`${named.line}\``
-    super(`${failure.message}${where}`, { cause: failure })
+    super(`${context}${failure.message}${where}`, { cause: failure })
     this.step = step
     this.failure = failure
     this.culprit = named?.owner

@@ -45,7 +45,8 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
     if (named.length === 0) throw last
     for (const service of named) culprits.set(service, last.message)
   }
-  throw last
+  const verdict = `the rules of more than ${mostCulprits} Services are refused, so it is rather this machine (a kernel module that is missing?): `
+  throw new ApplyError(last.step, last.failure, verdict)
 }
 
 /** A machine that fails for another reason says nothing about anyone: that ends the search. */
