@@ -37,3 +37,17 @@ export function refuseEverything(message: string, exitStatus = 1): string {
 /** Someone else has the lock of the legacy backend. */
 export const lockHeld =
   'echo "Another app is currently holding the xtables lock; still 0s 0us time ahead to have a chance to grab the lock..." >&2; exit 4\n'
+
+/** Applies the first half of the blocks, and then kills the daemon that started the tool. */
+export const killHalfWay = `
+blocks=$(grep -c '^COMMIT' "$input")
+half=$(grep -n '^COMMIT' "$input" | sed -n "$(( (blocks + 1) / 2 ))p" | cut -d: -f1)
+head -n "$half" "$input" | "$real" "$@"
+kill -KILL "$PPID"
+exit 1
+`
+
+/** Waits, before anything is done, until the file is gone. */
+export function holdWhile(file: string): string {
+  return `while [ -e ${file} ]; do sleep 0.05; done\n`
+}
