@@ -35,7 +35,10 @@ async function setUp(context: TestContext, changed: Partial<PublisherTiming> = {
       const events = server.list('events')
       return events.length >= count ? events : undefined
     }, `${count} Events`)
-  return { server, publisher, time, log, outcomes, requests, stored }
+  /** Sent, and the answer is here. */
+  const sent = (count: number): Promise<true> =>
+    until(() => (outcomes.filter(outcome => outcome === 'sent').length >= count ? true : undefined), `${count} Events sent`)
+  return { server, publisher, time, log, outcomes, requests, stored, sent }
 }
 
 function note(text: string, fields: Partial<Note> = {}): Note {
@@ -58,9 +61,9 @@ describe('the publisher of Events', () => {
   })
 
   it('counts what is said again, and tells once a minute', async context => {
-    const { server, publisher, time, stored } = await setUp(context)
+    const { server, publisher, time, sent } = await setUp(context)
     publisher.publish(note('refused'))
-    await stored(1)
+    await sent(1)
     for (let times = 0; times < 9; times++) publisher.publish(note('refused'))
     time.ms += updateEveryMs
     const series = await until(() => server.list('events')[0]?.['series'], 'the series')
@@ -163,9 +166,10 @@ describe('the publisher of Events', () => {
   })
 
   it('makes a new Event where the old one is gone at the server', async context => {
-    const { server, publisher, time, stored } = await setUp(context)
+    const { server, publisher, time, stored, sent } = await setUp(context)
     publisher.publish(note('refused'))
     const [first] = await stored(1)
+    await sent(1)
     assert.ok(first !== undefined)
     server.remove(first)
     publisher.publish(note('refused'))
