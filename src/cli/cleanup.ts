@@ -76,7 +76,7 @@ async function findLivingWriter(): Promise<string | undefined> {
   const claim = await claimNode('switchyard cleanup')
   if ('heldBy' in claim) return claim.heldBy
   await claim.release()
-  return findKubeProxy({ proc: '/proc', metricsPort: 10_249 })
+  return findKubeProxy({ proc: '/proc', metricsPort: 10_249, healthPort: 10_256 })
 }
 
 /** The legacy tables of a family are only looked at where the kernel has them: reading would make them. */

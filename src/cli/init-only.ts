@@ -6,9 +6,15 @@ import { loadModules } from '../kernel/modules.ts'
 import { nodeDuties } from './do-node-duties.ts'
 import type { Logger } from './log.ts'
 
-/** Iptables mode works without the first group on every kernel; ipvs mode needs it. */
+/** The daemon may not load them itself later: it has no CAP_SYS_MODULE. The ip*table ones are for the legacy backend. */
 const modules = {
   iptables: [
+    'ip_tables',
+    'iptable_nat',
+    'iptable_filter',
+    'ip6_tables',
+    'ip6table_nat',
+    'ip6table_filter',
     'nf_conntrack',
     'xt_recent',
     'xt_statistic',

@@ -4,7 +4,7 @@ import { type Claim, claimNode, findKubeProxy } from '../kernel/writers.ts'
 import type { Logger } from './log.ts'
 import { version } from './version.ts'
 
-const where = { proc: '/proc', metricsPort: 10_249 }
+const where = { proc: '/proc', metricsPort: 10_249, healthPort: 10_256 }
 
 /** Throws, naming the other one, where a Switchyard already runs in this network namespace. */
 export async function claimThisNode(log: Logger): Promise<Claim> {

@@ -58,14 +58,18 @@ function askHolder(): Promise<string> {
 }
 
 /**
- * A kube-proxy of this network namespace: a process of that name (where we see the host's processes), or one that answers on
- * kube-proxy's port. Undefined where there is none.
+ * A kube-proxy of this network namespace: a process of that name (where we see the host's processes), or one that answers on one
+ * of kube-proxy's ports. Undefined where there is none.
  */
 export async function findKubeProxy(options: {
   readonly proc: string
   readonly metricsPort: number
+  readonly healthPort?: number
 }): Promise<string | undefined> {
-  return (await kubeProxyProcess(options.proc)) ?? (await kubeProxyPort(options.metricsPort))
+  const { proc, metricsPort, healthPort } = options
+  const process = await kubeProxyProcess(proc)
+  if (process !== undefined) return process
+  return (await kubeProxyMetrics(metricsPort)) ?? (healthPort === undefined ? undefined : kubeProxyHealth(healthPort))
 }
 
 async function kubeProxyProcess(proc: string): Promise<string | undefined> {
@@ -79,11 +83,20 @@ async function kubeProxyProcess(proc: string): Promise<string | undefined> {
   return undefined
 }
 
-async function kubeProxyPort(port: number): Promise<string | undefined> {
-  const url = `http://127.0.0.1:${port}/proxyMode`
-  const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
-  // Our own metrics server says the same, and who it is.
-  if (answer?.ok !== true || answer.headers.get('server') === 'switchyard') return undefined
-  const mode = (await answer.text().catch(() => '')).trim()
+async function kubeProxyMetrics(port: number): Promise<string | undefined> {
+  const mode = (await askOther(`http://127.0.0.1:${port}/proxyMode`)).trim()
   return /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
+}
+
+/** Its body has a field that no other program's has. */
+async function kubeProxyHealth(port: number): Promise<string | undefined> {
+  const body = await askOther(`http://127.0.0.1:${port}/healthz`)
+  return body.includes('"nodeEligible"') ? `kube-proxy (answers on 127.0.0.1:${port})` : undefined
+}
+
+/** The body of an answer, whatever its status; empty where there is none, or where it is our own server's, which says who it is. */
+async function askOther(url: string): Promise<string> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
+  if (answer === undefined || answer.headers.get('server') === 'switchyard') return ''
+  return answer.text().catch(() => '')
 }

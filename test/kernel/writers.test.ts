@@ -218,6 +218,17 @@ describe('findKubeProxy, by its port', () => {
     const { port } = server.address() as AddressInfo
     assert.equal(await findKubeProxy({ proc: await fakeProc(t, []), metricsPort: port }), undefined)
   })
+  it('recognises one by its health port, whatever its health, and no other server there', async t => {
+    const bodies = [
+      ['{"lastUpdated":"2026-01-01","nodeEligible":true,"healthy":false}', 503, true],
+      ['{"status":"ok"}', 200, false],
+    ] as const
+    for (const [body, status, isOne] of bodies) {
+      const healthPort = await serve(t, () => ({ status, body }))
+      const found = await findKubeProxy({ proc: await fakeProc(t, []), metricsPort: await freePort(), healthPort })
+      assert.equal(found, isOne ? `kube-proxy (answers on 127.0.0.1:${healthPort})` : undefined)
+    }
+  })
   it('finds none where nobody listens', async t => {
     assert.equal(await findKubeProxy({ proc: await fakeProc(t, []), metricsPort: await freePort() }), undefined)
   })
