@@ -84,19 +84,20 @@ async function kubeProxyProcess(proc: string): Promise<string | undefined> {
 }
 
 async function kubeProxyMetrics(port: number): Promise<string | undefined> {
-  const mode = (await askOther(`http://127.0.0.1:${port}/proxyMode`)).trim()
-  return /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
+  const { ok, body } = await askOther(`http://127.0.0.1:${port}/proxyMode`)
+  const mode = body.trim()
+  return ok && /^(iptables|ipvs|nftables)$/.test(mode) ? `kube-proxy (answers on 127.0.0.1:${port}, mode ${mode})` : undefined
 }
 
 /** Its body has a field that no other program's has. */
 async function kubeProxyHealth(port: number): Promise<string | undefined> {
-  const body = await askOther(`http://127.0.0.1:${port}/healthz`)
+  const { body } = await askOther(`http://127.0.0.1:${port}/healthz`)
   return body.includes('"nodeEligible"') ? `kube-proxy (answers on 127.0.0.1:${port})` : undefined
 }
 
-/** The body of an answer, whatever its status; empty where there is none, or where it is our own server's, which says who it is. */
-async function askOther(url: string): Promise<string> {
+/** The body of an answer; empty where there is none, or where it is our own server's, which says who it is. */
+async function askOther(url: string): Promise<{ readonly ok: boolean; readonly body: string }> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
-  if (answer === undefined || answer.headers.get('server') === 'switchyard') return ''
-  return answer.text().catch(() => '')
+  if (answer === undefined || answer.headers.get('server') === 'switchyard') return { ok: false, body: '' }
+  return { ok: answer.ok, body: await answer.text().catch(() => '') }
 }
