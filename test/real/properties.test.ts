@@ -34,7 +34,7 @@ import { createNamespace } from '../support/namespace.ts'
 
 const seed = Number(process.env['SWITCHYARD_SEED'] ?? Date.now() % 2 ** 31)
 const clusterSize = 6
-const runsOfEach = 30
+const runsOfEach = 20
 
 interface Kind {
   readonly family: IpFamily
