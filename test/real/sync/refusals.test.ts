@@ -13,7 +13,8 @@ interface Scene {
   readonly backend: Backend
   readonly node: TestNode
   readonly toolbox: Toolbox
-  readonly switchyard: Switchyard
+  readonly resources: AsyncDisposableStack
+  switchyard: Switchyard
   /** Counts the changes of the cluster. */
   generation: number
 }
@@ -36,6 +37,7 @@ describe('a Service whose rules are refused', { concurrency: true }, () => {
       for (const form of forms)
         it(`is quarantined and named, complaint by ${form}, until its object changes`, () => refused(scene, form))
       it('is tried again by itself after a while', () => triedAgain(scene))
+      it('keeps what the kernel holds over a restart as well', () => restarted(scene))
       it('can be deleted', () => deleted(scene))
       it('may be several, of many, at a start over an empty kernel', () => severalAtStart(backend))
     })
@@ -46,10 +48,13 @@ async function begin(backend: Backend, resources: AsyncDisposableStack): Promise
   const node = resources.use(await createNode('refusals'))
   const toolbox = await createToolbox(node.directory)
   await putManifest(manifestsOf(node), 'cluster.yaml', cluster(0))
-  const options = { node, path: toolbox.path, arguments: ['--iptables-backend', backend], config: frequentChecks }
-  const switchyard = resources.use(await startSwitchyard(options))
+  const switchyard = resources.use(await startSwitchyard(optionsOf({ backend, node, toolbox })))
   await switchyard.waitForSync()
-  return { backend, node, toolbox, switchyard, generation: 0 }
+  return { backend, node, toolbox, resources, switchyard, generation: 0 }
+}
+
+function optionsOf({ backend, node, toolbox }: Pick<Scene, 'backend' | 'node' | 'toolbox'>) {
+  return { node, path: toolbox.path, arguments: ['--iptables-backend', backend], config: frequentChecks }
 }
 
 /** Each generation has other endpoints than the one before. */
@@ -100,6 +105,25 @@ async function triedAgain(scene: Scene): Promise<void> {
     save => save.includes(`${podAddress(1000 + scene.generation)}:8080`),
     'its new endpoint',
   )
+}
+
+async function restarted(scene: Scene): Promise<void> {
+  const { backend, node, toolbox } = scene
+  const victim = await quarantineVictim(scene, 'commit')
+  await scene.switchyard.stop()
+  await using switchyard = await startSwitchyard(optionsOf(scene))
+  const { service } = await switchyard.waitForLog(/quarantined/)
+  assert.equal(service, 'default/victim')
+  await switchyard.waitForSync()
+  const save = await node.save({ backend })
+  for (const [chain, rules] of victim.rules) assert.deepEqual(chainRules(save, 'nat', chain), rules, chain)
+  chainFor(save, 'default/victim:http cluster IP')
+  await toolbox.mend(toolOf(backend))
+  await switchyard.stop()
+  // A new daemon knows of no quarantine.
+  scene.switchyard = scene.resources.use(await startSwitchyard(optionsOf(scene)))
+  await scene.switchyard.waitForSync()
+  assert.ok((await node.save({ backend })).includes(`${podAddress(1000 + scene.generation)}:8080`))
 }
 
 async function deleted(scene: Scene): Promise<void> {
