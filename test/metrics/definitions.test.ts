@@ -1,9 +1,8 @@
 // What dashboards and alerts rely on, written down once more: from the Kubernetes documentation of metrics and from a kube-proxy 1.36.2.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { createMetrics, type MetricsOptions } from '../../src/metrics/metrics.ts'
+import { complaintsAboutKubeProxy, promtoolComplaints } from './promtool.ts'
 import { scrape } from './support.ts'
 
 function start(context: TestContext, options: Partial<MetricsOptions> = {}) {
@@ -106,16 +105,13 @@ describe('all metrics', () => {
   it('pass `promtool check metrics`, but for two names that kube-proxy chose', async context => {
     const { contentType, text } = await start(context).render()
     assert.equal(contentType, 'text/plain; version=0.0.4; charset=utf-8')
-    assert.deepEqual(promtool(text), [
-      'kubeproxy_sync_proxy_rules_iptables_total non-counter metrics should not have "_total" suffix',
-      'kubeproxy_sync_proxy_rules_no_local_endpoints_total non-counter metrics should not have "_total" suffix',
-    ])
+    assert.deepEqual(await promtoolComplaints(text), complaintsAboutKubeProxy)
   })
 
-  it('are judged by a promtool that finds mistakes', () => {
-    const [complaint] = promtool('# TYPE wrong counter\nwrong 1\n')
+  it('are judged by a promtool that finds mistakes', async () => {
+    const [complaint] = await promtoolComplaints('# TYPE wrong counter\nwrong 1\n')
     assert.match(complaint ?? '', /^wrong /)
-    assert.match(promtool('this is no metric\n').join(), /error while linting/)
+    assert.match((await promtoolComplaints('this is no metric\n')).join(), /error while linting/)
   })
 
   it('include those of the process and of Node.js', async context => {
@@ -124,20 +120,6 @@ describe('all metrics', () => {
       assert.ok(types.has(name), name)
   })
 })
-
-/** What it complains of; it exits 3 for names that it does not like and 1 for what it cannot read. */
-const debianProgram = join(import.meta.dirname, '../support/debian-program')
-const promtoolPath = execFileSync(debianProgram, ['prometheus', 'usr/bin/promtool'], { encoding: 'utf8' }).trim()
-
-function promtool(text: string): readonly string[] {
-  try {
-    execFileSync(promtoolPath, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] })
-    return []
-  } catch (error) {
-    if (!(error instanceof Error) || !('stderr' in error) || !('status' in error) || error.status === null) throw error
-    return String(error.stderr).split('\n').filter(Boolean).sort()
-  }
-}
 
 function sortedLabels(series: string): string {
   return (/\{(.*)\}$/.exec(series)?.[1] ?? '').split(',').sort().join(',')
