@@ -1,7 +1,7 @@
 // Who we are to the API server, and how we know that it is the right one. Takes a kubeconfig, the pod's service account or
 // a bare URL; gives the server, the headers and the TLS options of one request at a time, since tokens and certificates rotate.
-// Everything but bearer token files is client-node's KubeConfig: it costs 60 MB and half a second to import from a checkout
-// (12 to 19 MB in the bundle), so it is imported only when credentials are loaded. It starts the processes of exec plugins.
+// Everything but bearer token files is client-node's KubeConfig, which also starts the processes of exec plugins. It is
+// imported when credentials are loaded and not before: a folder of manifests needs none.
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import { isIPv6 } from 'node:net'
