@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FailureKind } from '../../../src/source/kubernetes/failure.ts'
 import type { ReflectorTiming } from '../../../src/source/kubernetes/timing.ts'
-import { type ApiServer, type Fault, startApiServer } from '../../support/apiserver/index.ts'
-import { type Follower, follow, nodeName, speed } from './support/follow.ts'
-import { endpointSlice, node, service } from './support/objects.ts'
+import { type Fault, startApiServer } from '../../support/apiserver/index.ts'
+import { change, cluster } from './support/cluster.ts'
+import { type Follower, follow, speed } from './support/follow.ts'
 import { until } from './support/until.ts'
 
 interface Row {
@@ -38,8 +38,6 @@ const once = { mostRequests: 6, mostWaitMs: 1600 }
 
 /** Three seconds of the wall's clock, with a bookmark due five times as often. */
 const noticesSilence = { silentMs: 3000 * speed }
-/** The real limits. */
-const noticesMissingBookmark = { initialSilentMs: 15_000, initialTotalMs: 120_000 }
 const closeWatches: Fault = { fault: 'close watches' }
 
 const rows: readonly Row[] = [
@@ -196,6 +194,9 @@ const rows: readonly Row[] = [
   },
 ]
 
+/** What `change` called twice amounts to. */
+const changesMade = 2 * 8
+
 describe('while an API server misbehaves', () => {
   for (const row of rows) {
     it(`and ${row.title}, no change is lost and the server is not flooded`, async context => {
@@ -259,207 +260,7 @@ describe('while an API server misbehaves', () => {
       )
     })
   }
-
-  it('and refuses one resource, the others go on, and the refusal is said once and by name', async context => {
-    const server = await startApiServer({ objects: cluster(), tls: false })
-    context.after(() => server.close())
-    const lift = await server.fault({ fault: 'forbid', resource: 'endpointslices' })
-    const follower = await follow(context, { credentials: { master: server.url } })
-    await until(
-      () => follower.heard('failed').length >= 4 && follower.heard('synced').length === 2,
-      () => 'Services and Node are read',
-    )
-    assert.ok(follower.updates.every(({ complete }) => !complete))
-    assert.deepEqual(
-      follower.problems.map(({ severity, where }) => [severity, where]),
-      [['error', 'watch of endpointslices']],
-    )
-    assert.match(
-      follower.problems[0]?.problem ?? '',
-      /cannot watch endpointslices at http.*403 \(Forbidden\): endpointslices is forbidden: User/,
-    )
-    assert.match(follower.problems[0]?.advice ?? '', /apiGroups: \["discovery\.k8s\.io"\]/)
-    const status = follower.source.status().find(({ resource }) => resource === 'endpointslices')
-    assert.deepEqual([status?.synced, status?.lastFailure?.kind], [false, 'forbidden'])
-    lift()
-    await follower.inStep(server)
-    assert.deepEqual(
-      follower.problems.map(({ severity }) => severity),
-      ['error', 'info'],
-    )
-  })
-
-  it('for a time, everything that is known stays known, and nothing is told', async context => {
-    const server = await startApiServer({ objects: cluster(), tls: false })
-    context.after(() => server.close())
-    const follower = await follow(context, { credentials: { master: server.url } })
-    await follower.inStep(server)
-    const { size } = follower.state
-    const changes = follower.changes.length
-    await server.fault({ fault: 'gone', as: 'status' })
-    await server.fault({ fault: 'status', status: 500, times: 15 })
-    await until(
-      () => follower.heard('synced').length >= 6,
-      () => `${follower.heard('synced').length} complete reads`,
-    )
-    assert.deepEqual([follower.state.size, follower.changes.length], [size, changes])
-    assert.ok(follower.updates.slice(3).every(({ complete }) => complete))
-  })
-
-  it('by refusing streamed lists, they are listed instead, and paged where they must be as of now', async context => {
-    const many = Array.from({ length: 1100 }, (_, index) => service(`many-${index}`))
-    const server = await startApiServer({ objects: [...cluster(), ...many], tls: false, bookmarkEveryMs: 60_000 / speed })
-    context.after(() => server.close())
-    await server.fault({ fault: 'refuse sendInitialEvents' })
-    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesSilence })
-    await follower.inStep(server)
-    assert.deepEqual(
-      follower.heard('synced').map(({ by }) => by),
-      ['list', 'list', 'list'],
-    )
-    assert.equal(server.requests.filter(({ status }) => status === 422).length, 3)
-    assert.deepEqual(follower.problems, [], 'an old server is no problem')
-    await until(
-      () => server.watches('services') === 1,
-      () => 'Services are watched',
-    )
-    assert.equal(server.requests.length, 9)
-
-    // A server that was set back does not know our version: everything is read as of now, page by page.
-    await server.fault({ fault: 'restart', history: 'restored', changes: 60 })
-    await follower.inStep(server)
-    const pages = server.requests.filter(({ resource, query }) => resource === 'services' && query['limit'] === '500')
-    assert.deepEqual(
-      pages.map(({ query }) => query['continue'] !== undefined),
-      [false, true, true],
-    )
-    change(server)
-    await follower.inStep(server)
-  })
-
-  it('by not knowing streamed lists, they are listed after a bounded time', async context => {
-    const server = await startApiServer({ objects: cluster(), tls: false })
-    context.after(() => server.close())
-    await server.fault({ fault: 'ignore sendInitialEvents' })
-    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesMissingBookmark })
-    await follower.inStep(server)
-    assert.deepEqual(
-      follower.heard('failed').map(({ failure }) => failure.kind),
-      ['no end bookmark', 'no end bookmark', 'no end bookmark'],
-    )
-    assert.deepEqual(
-      follower.heard('synced').map(({ by }) => by),
-      ['list', 'list', 'list'],
-    )
-    change(server)
-    await follower.inStep(server)
-    assert.deepEqual(follower.problems, [], 'an old server is no problem')
-  })
-
-  it('by not knowing streamed lists while changes go on for ever, they are listed all the same', async context => {
-    const server = await startApiServer({ objects: cluster(), tls: false })
-    context.after(() => server.close())
-    await server.fault({ fault: 'ignore sendInitialEvents' })
-    const busy = setInterval(() => change(server), 2)
-    context.after(() => clearInterval(busy))
-    const follower = await follow(context, { credentials: { master: server.url }, timing: noticesMissingBookmark })
-    await until(
-      () => follower.updates.at(-1)?.complete === true,
-      () => 'complete',
-    )
-    clearInterval(busy)
-    await follower.inStep(server)
-  })
-
-  it('by not knowing a field selector, Services are followed without it', async context => {
-    const headless = service('headless', { clusterIP: 'None' })
-    const server = await startApiServer({ objects: [...cluster(), headless], tls: false })
-    context.after(() => server.close())
-    await server.fault({ fault: 'unknown field', field: 'spec.clusterIP' })
-    const follower = await follow(context, { credentials: { master: server.url } })
-    await until(
-      () => follower.updates.at(-1)?.complete === true,
-      () => 'complete',
-    )
-    const asked = server.requests.filter(({ resource }) => resource === 'services')
-    assert.deepEqual(
-      asked.map(({ status, fieldSelector }) => [status, fieldSelector]),
-      [
-        [400, 'spec.clusterIP!=None'],
-        [200, undefined],
-      ],
-    )
-    assert.ok(follower.state.has('Service default/headless'), 'the model leaves headless Services out')
-    server.remove(headless)
-    change(server)
-    await follower.inStep(server)
-  })
-
-  it('and the credentials cannot be had, it is said once, and all goes on when they can', async context => {
-    const server = await startApiServer({ objects: cluster(), tokens: ['secret'] })
-    context.after(() => server.close())
-    const { rename } = await import('node:fs/promises')
-    const tokenFile = `${server.folder}/token`
-    const follower = await follow(context, { credentials: { kubeconfig: server.kubeconfig } })
-    await follower.inStep(server)
-    await rename(tokenFile, `${tokenFile}-away`)
-    await server.fault({ fault: 'restart', history: 'kept' })
-    await until(
-      () => follower.heard('failed').some(({ failure }) => failure.kind === 'credentials'),
-      () => 'no credentials',
-    )
-    change(server)
-    await rename(`${tokenFile}-away`, tokenFile)
-    await follower.inStep(server)
-    assert.deepEqual(
-      follower.problems
-        .filter(({ severity }) => severity === 'error')
-        .map(({ problem }) => /no credentials: .*token/.test(problem)),
-      [true],
-    )
-  })
-
-  it('a listener that throws stops nothing and is named', async context => {
-    const server = await startApiServer({ objects: cluster(), tls: false })
-    context.after(() => server.close())
-    const follower = await follow(context, { credentials: { master: server.url } })
-    follower.source.events.on('received', () => {
-      throw new TypeError('surprise')
-    })
-    await follower.inStep(server)
-    change(server)
-    await follower.inStep(server)
-    assert.ok(follower.problems.some(({ where, problem }) => where === 'listener of received' && problem === 'surprise'))
-  })
 })
-
-function cluster() {
-  const names = Array.from({ length: 20 }, (_, index) => `web-${index}`)
-  return [
-    node(nodeName),
-    node('node-2'),
-    ...names.map(name => service(name)),
-    ...names.map(name => endpointSlice(`${name}-a`, { service: name })),
-  ]
-}
-
-let round = 0
-/** What `change` called twice amounts to. */
-const changesMade = 2 * 8
-
-/** Changes of every kind: added, modified, deleted, recreated under its name. */
-function change(server: ApiServer): void {
-  round += 1
-  const unique = `round-${round}`
-  server.put(service(unique))
-  server.put(endpointSlice(unique, { addresses: ['10.244.1.1'] }))
-  server.put(service('web-1', { port: 1000 + round }))
-  server.put(endpointSlice('web-1-a', { service: 'web-1', addresses: [`10.244.2.${round % 250}`] }))
-  server.remove(service(`web-${2 + (round % 10)}`))
-  server.remove(service('web-0'))
-  server.put(service('web-0', { port: 1000 + round }))
-  server.put(node(nodeName, `192.0.2.${2 + (round % 250)}`))
-}
 
 /** How long a watch of this resource chose to wait, in milliseconds of its clock. */
 function waitOf(follower: Follower, resource: string): number {

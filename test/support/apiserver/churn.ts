@@ -1,5 +1,6 @@
 // Random changes of a cluster that neither grows nor shrinks for long: Services and slices are added, changed, deleted and
 // recreated under their names. The same seed gives the same changes.
+import { seededRandom } from './random.ts'
 import type { ApiObject } from './resources.ts'
 
 export interface ChurnOptions {
@@ -16,7 +17,7 @@ export interface Changeable {
 }
 
 export function churn(cluster: Changeable, { changes, seed, services = 500 }: ChurnOptions): void {
-  const random = numbers(seed)
+  const random = seededRandom(seed)
   const pick = (count: number) => Math.floor(random() * count)
   for (let change = 0; change < changes; change += 1) {
     const name = `churn-${pick(services)}`
@@ -65,15 +66,4 @@ function endpointSlice(service: string, pick: (count: number) => number): ApiObj
 
 function address(second: number, pick: (count: number) => number): string {
   return `10.${second}.${pick(256)}.${1 + pick(254)}`
-}
-
-/** From 0 to below 1 (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

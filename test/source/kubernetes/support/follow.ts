@@ -12,9 +12,10 @@ import type { KubernetesSourceEvents } from '../../../../src/source/kubernetes/s
 import { defaultTiming, type ReflectorTiming } from '../../../../src/source/kubernetes/timing.ts'
 import type { ObjectChange, SourceProblem, SourceUpdate } from '../../../../src/source/source.ts'
 import type { ApiServer } from '../../../support/apiserver/index.ts'
+import { seededRandom } from '../../../support/apiserver/random.ts'
 import { resourceNamed } from '../../../support/apiserver/resources.ts'
 import { matcher } from '../../../support/apiserver/selectors.ts'
-import { fastClock, seededRandom } from './clocks.ts'
+import { fastClock } from './clocks.ts'
 import { until } from './until.ts'
 
 export const nodeName = 'node-1'
