@@ -8,6 +8,7 @@ import { formatProblem } from '../config/problem.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
 import { type Backend, saveQuery, toolsOf } from '../kernel/iptables.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
+import { createSysctl } from '../kernel/sysctl.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
 import { iptablesMode } from '../modes/iptables/index.ts'
@@ -90,8 +91,11 @@ async function cleanOne(options: { family: IpFamily; backend: Backend; dryRun: b
   const tools = toolsOf(family, backend)
   const { stdout } = await exec(saveQuery(tools))
   const observed = iptablesMode(family, tools).parse([stdout], 'everything', new Map())
-  const plan = retire({ observed, tools, kubeletIsHere: hasKubeletHint(stdout) })
+  // While packets to 127.0.0.0/8 may come in from outside, the rule that drops them stays.
+  const guardNeeded = family === 'IPv4' && (await createSysctl('/proc/sys').read('net.ipv4.conf.all.route_localnet')) === '1'
+  const plan = retire({ observed, save: stdout, tools, keepFirewall: guardNeeded || hasKubeletHint(stdout) })
   const where = `${family}, ${backend} backend`
+  if (guardNeeded) say(`${where}: KUBE-FIREWALL stays: net.ipv4.conf.all.route_localnet is 1, and it guards 127.0.0.0/8\n`)
   for (const what of plan.kept) say(`${where}: kept, emptied: ${what}\n`)
   if (plan.steps.length === 0) return void say(`${where}: nothing of ours\n`)
   if (!dryRun) await applyPlan(plan, exec)

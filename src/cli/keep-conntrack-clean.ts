@@ -1,7 +1,7 @@
 // After each sync: stale UDP flows go, for they would lead packets to endpoints that are no more. A failure is said once; all else goes on.
 import type { Exec } from '../kernel/exec.ts'
 import type { IpFamily } from '../model/address.ts'
-import { type ConntrackCleaner, staleConntrackCleaner } from '../sync/clean-conntrack.ts'
+import { type CleanOutcome, type ConntrackCleaner, staleConntrackCleaner } from '../sync/clean-conntrack.ts'
 import type { ClusterState, SyncEmitter } from '../sync/events.ts'
 import type { Logger } from './log.ts'
 
@@ -18,7 +18,7 @@ export function keepConntrackClean(options: { readonly events: SyncEmitter; read
       cleaners.get(family) ??
       staleConntrackCleaner({ exec, family, decisions, cluster, quarantined, now: () => performance.now() })
     cleaners.set(family, cleaner)
-    cleaner.afterSync({ touched: scope, node, settings }).then(outcome => {
+    const tell = (outcome: CleanOutcome): void => {
       if (outcome.kind === 'not needed') return
       if (outcome.kind === 'cleaned') {
         const { deleted, milliseconds } = outcome
@@ -30,6 +30,8 @@ export function keepConntrackClean(options: { readonly events: SyncEmitter; read
           `stale UDP flows of ${family} were not deleted, clients may reach pods that are gone: ${outcome.error.message}`,
         )
       }
-    })
+    }
+    const fail = (error: unknown): void => log.error({ family }, `looking for stale UDP flows of ${family} failed: ${error}`)
+    cleaner.afterSync({ touched: scope, node, settings }).then(tell).catch(fail)
   })
 }

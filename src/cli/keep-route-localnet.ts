@@ -1,5 +1,6 @@
-// After each IPv4 sync: route_localnet where node ports on 127.0.0.1 need it. A failure is said once; all else goes on.
+// After each IPv4 sync and each check of the kernel: route_localnet where node ports on 127.0.0.1 need it. A failure is said once; all else goes on.
 import type { Sysctl } from '../kernel/sysctl.ts'
+import type { IpFamily } from '../model/address.ts'
 import type { TrafficSettings } from '../model/node.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import { enableRouteLocalnet } from '../sync/route-localnet.ts'
@@ -13,9 +14,10 @@ export function keepRouteLocalnet(options: {
 }): void {
   const { events, sysctl, settings, log } = options
   let complained = false
-  events.on('synced', ({ family, hasNodePorts }) => {
+  let needed = false
+  const keep = (family: IpFamily): void => {
     if (family !== 'IPv4') return
-    enableRouteLocalnet({ sysctl, settings: settings(), hasNodePorts })
+    enableRouteLocalnet({ sysctl, settings: settings(), hasNodePorts: needed })
       .then(changed => {
         if (changed !== undefined) log.info(changed)
         complained = false
@@ -24,5 +26,11 @@ export function keepRouteLocalnet(options: {
         if (!complained) log.warn(`node ports do not answer on 127.0.0.1: ${error instanceof Error ? error.message : error}`)
         complained = true
       })
+  }
+  events.on('synced', ({ family, hasNodePorts }) => {
+    if (family === 'IPv4') needed = hasNodePorts
+    keep(family)
   })
+  // Something else on the node may have set it back.
+  events.on('checked', ({ family }) => keep(family))
 }

@@ -76,8 +76,11 @@ export class LiveConfig {
     const { live, restart } = difference(this.#loaded, fresh)
     if (live.length + restart.length === 0) return
     for (const problem of fresh.warnings) log.warn(formatProblem(problem))
+    const pending = new Set(difference(this.#options.loaded, fresh).restart.map(({ path }) => path))
     for (const { path, before, after } of restart) {
-      log.warn(`${path} changed from ${before} to ${after} in the file: takes effect when Switchyard is restarted`)
+      if (pending.has(path))
+        log.warn(`${path} changed from ${before} to ${after} in the file: takes effect when Switchyard is restarted`)
+      else log.info(`${path} is back to ${after} in the file, which is in force`)
     }
     const mode = live.find(({ path }) => path === 'mode')
     if (mode !== undefined)

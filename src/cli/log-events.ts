@@ -52,6 +52,16 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
       `this iptables prints rules in other words than they were written, accepted as the same: ${some}`,
     )
   })
+  let swept: boolean | undefined
+  events.on('changed', ({ complete, unreadable }) => {
+    if (!complete || swept === !unreadable) return
+    if (unreadable)
+      log.warn(
+        'something above could not be read and has no earlier version: stale rules of Services that are gone stay until it can',
+      )
+    else if (swept === false) log.info('all can be read again: stale rules go')
+    swept = !unreadable
+  })
   const said = new Set<string>()
   events.on('kept', ({ family, what }) => {
     if (!said.has(what)) log.warn({ family }, `left in place: ${what}`)

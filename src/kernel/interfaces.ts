@@ -2,14 +2,19 @@
 import { networkInterfaces } from 'node:os'
 import { type Address, parseAddress } from '../model/address.ts'
 
-/** All of them, loopback included, of interfaces that are up; sorted. */
+/** All of them that a packet from elsewhere may have as destination, and loopback, of interfaces that are up; sorted. Link-local ones come and go with every pod. */
 export function interfaceAddresses(): readonly Address[] {
   const found = new Set<Address>()
   for (const addresses of Object.values(networkInterfaces())) {
     for (const { address } of addresses ?? []) {
       const parsed = parseAddress(address.split('%')[0] ?? '')
-      if (parsed !== undefined) found.add(parsed)
+      if (parsed !== undefined && !isLinkLocal(parsed)) found.add(parsed)
     }
   }
   return [...found].sort()
+}
+
+/** fe80::/10. */
+function isLinkLocal(address: Address): boolean {
+  return /^fe[89ab]/.test(address)
 }

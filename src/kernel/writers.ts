@@ -25,7 +25,7 @@ export async function claimNode(self: string): Promise<Claim | { readonly heldBy
     socket.end(self)
   })
   const failure = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
-    server.once('error', resolve)
+    server.on('error', resolve)
     server.listen({ path: lockName }, () => resolve(undefined))
   })
   if (failure === undefined) {

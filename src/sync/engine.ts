@@ -2,7 +2,7 @@
 // Takes a source, modes and settings; runs until the signal aborts; leaves the kernel as it is.
 import type { Exec } from '../kernel/exec.ts'
 import type { Address } from '../model/address.ts'
-import { type NodeFacts, nodeFacts, type TrafficSettings } from '../model/node.ts'
+import { type NodeFacts, nodeFacts, nodePortDestinations, type TrafficSettings } from '../model/node.ts'
 import type { Mode } from '../modes/mode.ts'
 import type { Source, SourceUpdate } from '../source/source.ts'
 import { createStore } from '../source/store.ts'
@@ -56,9 +56,15 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   /** What all rules may depend on: this Node's zone, addresses and pod ranges, and the kernel's addresses. */
   const refreshFacts = (): void => {
     const fresh = nodeFacts(settings.nodeName, store.node(), options.interfaceAddresses())
-    if (JSON.stringify(fresh) === JSON.stringify(facts)) return
+    const before = factsInRules(facts)
     facts = fresh
-    everything()
+    if (factsInRules(fresh) !== before) everything()
+  }
+
+  /** Addresses that no node port is bound to are in no rule: they come and go with every pod. */
+  const factsInRules = (of: NodeFacts): string => {
+    const destinations = modes.map(({ family }) => nodePortDestinations(settings.traffic, of, family))
+    return JSON.stringify({ ...of, interfaceAddresses: destinations })
   }
 
   const take = (update: SourceUpdate): void => {
@@ -80,8 +86,8 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   let refresh: NodeJS.Timeout | undefined
   const refreshLater = (): void => {
     refresh = setTimeout(() => {
-      refreshFacts()
       refreshLater()
+      refreshFacts()
     }, settings.syncPeriodMs)
   }
   refreshLater()

@@ -121,7 +121,8 @@ export class SyncLoop {
     this.#repairing = []
     if (repaired.length === 0) return
     events.emit('driftRepaired', { family: sync.family, drifts: repaired.length })
-    const chains = await sync.learnAliases()
+    // A read that fails here leaves only the wording unlearned; the next check tells.
+    const chains = await sync.learnAliases().catch(() => [])
     if (chains.length > 0) events.emit('aliasesLearned', { family: sync.family, chains })
   }
 

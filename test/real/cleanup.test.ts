@@ -102,6 +102,34 @@ describe('cleanup', () => {
     assert.doesNotMatch(rules, /KUBE-SVC|KUBE-SERVICES/)
   })
 
+  it('copes with a jump that stands twice and with a rule of others to a chain that all Services share', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const exec = createExec({ prefix: namespace.prefix })
+    await programNode(exec, 'nft')
+    const iptables = (...argv: readonly string[]) => exec({ argv: ['iptables-nft', '-t', 'nat', ...argv] })
+    await iptables('-I', 'OUTPUT', '-m', 'comment', '--comment', 'kubernetes service portals', '-j', 'KUBE-SERVICES')
+    await iptables('-N', 'MY-CHAIN')
+    await iptables('-A', 'MY-CHAIN', '-j', 'KUBE-SERVICES')
+    const { stdout } = await exec({ argv: [program, 'cleanup'] })
+    assert.match(stdout, /kept, emptied: nat chain KUBE-SERVICES: a rule of chain MY-CHAIN/)
+    const { stdout: rules } = await iptables('-S')
+    assert.deepEqual(
+      rules.split('\n').filter(line => /KUBE/.test(line)),
+      ['-N KUBE-SERVICES', '-A MY-CHAIN -j KUBE-SERVICES'],
+    )
+  })
+
+  it('keeps the guard of 127.0.0.0/8 while packets may come there from outside', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const exec = createExec({ prefix: namespace.prefix })
+    await programNode(exec, 'nft')
+    await exec({ argv: ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'] })
+    const { stdout } = await exec({ argv: [program, 'cleanup'] })
+    assert.match(stdout, /KUBE-FIREWALL stays: net.ipv4.conf.all.route_localnet is 1/)
+    const { stdout: rules } = await exec({ argv: ['iptables-nft', '-S'] })
+    assert.match(rules, /-A INPUT -j KUBE-FIREWALL\n[\s\S]*-A KUBE-FIREWALL .*block incoming localnet/)
+  })
+
   it('refuses while a Switchyard lives here, and names it', async () => {
     await using namespace = await createNamespace('cleanup')
     const folder = await mkdtemp(join(tmpdir(), 'cleanup-'))

@@ -3,7 +3,7 @@ import type { Table } from '../../kernel/iptables.ts'
 import type { Aliases, Drift, Extent } from '../mode.ts'
 import { baseDifference, type Difference, difference } from './diff.ts'
 import { aliasKey } from './parse.ts'
-import { type Desired, digestOf, type Observed, observedTable } from './state.ts'
+import { type Desired, type Digest, digestOf, type Observed, observedTable, ruleCountOf } from './state.ts'
 
 export function driftOf(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
   const change = { desired, observed, touched: 'everything', sweep: true } as const
@@ -66,9 +66,11 @@ export function learnAliases(desired: Desired, observed: Observed): Aliases {
   const alias = (table: Table, chain: string, kernel: string, ours: string): void => {
     aliases.set(aliasKey(table, chain, kernel), ours)
   }
-  const leaf = (table: Table, chain: string, ours: string): void => {
+  const leaf = (table: Table, chain: string, ours: Digest): void => {
     const kernel = observedTable(observed, table).leaves.get(chain)?.digest
-    if (kernel !== undefined && kernel !== ours) alias(table, chain, kernel, ours)
+    // Other words never change the number of rules: what is fewer or more is somebody's work, however often it comes back.
+    if (kernel === undefined || kernel === ours || ruleCountOf(kernel) !== ruleCountOf(ours)) return
+    alias(table, chain, kernel, ours)
   }
   for (const { table, name, rules } of desired.base.leaves) leaf(table, name, digestOf(rules))
   for (const { leaves } of desired.services.values()) for (const [chain, digest] of leaves) leaf('nat', chain, digest)

@@ -148,7 +148,7 @@ function dispatchChunks(change: DispatchDifference): Chunk[] {
   if (change.rewrite !== undefined) return rewritten(change.chain, change.rewrite)
   const { chain, add, tail } = change
   // At the top: the last rule must stay last.
-  const additions = add.map(({ owner, rule }) => ({ owner, lines: [`-I ${chain} ${rule}`] }))
+  const additions = add.toReversed().map(({ owner, rule }) => ({ owner, lines: [`-I ${chain} ${rule}`] }))
   const tailLines = [
     ...(tail?.before ?? []).map(rule => `-D ${chain} ${rule}`),
     ...(tail?.after ?? []).map(rule => `-A ${chain} ${rule}`),

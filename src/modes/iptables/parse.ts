@@ -79,7 +79,8 @@ function jumpsOf(rules: readonly string[], names: ReadonlyMap<string, string>): 
 function noteForeignReference(reference: { table: Table; chain: string; rule: string; parsed: ObservedTable }): void {
   const { table, chain, rule, parsed } = reference
   const target = targetOf(rule)
-  if (target === undefined || chainKind(table, target) !== 'leaf') return
-  if (chainKind(table, chain) === 'shared' && isEntryChain(table, target)) return
-  parsed.foreignReferences.set(target, chain)
+  if (target === undefined || chain === target) return
+  const isOurs = chainKind(table, target) === 'leaf' || isEntryChain(table, target)
+  const isOurRule = chainKind(table, chain) === 'shared' && isEntryChain(table, target)
+  if (isOurs && !isOurRule) parsed.foreignReferences.set(target, chain)
 }

@@ -8,6 +8,7 @@ import type { BaseChains } from './base-chains.ts'
 import { type DispatchRule, dispatchRules } from './dispatch-rules.ts'
 import { type LeafChain, leafChains, type RuleContext } from './service-chains.ts'
 
+/** How many rules, and a hash of their text. */
 export type Digest = string & { readonly _brand: 'Digest' }
 
 /** What one Service contributes. */
@@ -66,8 +67,13 @@ export function observedTable(observed: Observed, table: Table): ObservedTable {
   return table === 'nat' ? observed.nat : observed.filter
 }
 
+/** The number of rules: another wording of the same rules never changes it. */
+export function ruleCountOf(digest: Digest): number {
+  return Number.parseInt(digest, 10)
+}
+
 export function digestOf(rules: readonly string[]): Digest {
-  return hash('sha1', rules.join('\n'), 'base64').slice(0, 16) as Digest
+  return `${rules.length} ${hash('sha1', rules.join('\n'), 'base64').slice(0, 16)}` as Digest
 }
 
 export function renderService(decisions: readonly Decision[], context: RuleContext): Rendered {
