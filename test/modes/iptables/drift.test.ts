@@ -260,6 +260,18 @@ describe("the tool's own wording", () => {
     assert.deepEqual(others, [])
   })
 
+  it('is never a chain with other rules than we wrote, though a rival be quicker than our second look', async () => {
+    for (const vandalise of [flush, removeOne]) {
+      const harness = await programmed()
+      vandalise(harness.kernel)
+      await harness.sync.checkDrift('everything')
+      await harness.pass()
+      vandalise(harness.kernel)
+      assert.deepEqual(await harness.sync.learnAliases(), [])
+      assert.equal((await harness.sync.checkDrift('everything')).length, 1)
+    }
+  })
+
   it('is learned for chains of Services, too, and goes on being mended when they change', async () => {
     const harness = await programmed()
     harness.kernel.prints = rule => rule.replace(/ -m tcp -j DNAT/, ' -j DNAT')
@@ -273,3 +285,12 @@ describe("the tool's own wording", () => {
     assert.doesNotMatch(harness.kernel.save(), /default\/web/)
   })
 })
+
+function flush(kernel: FakeKernel): void {
+  kernel.edit('nat', `:${chainOf(kernel, 'KUBE-SVC-')} - [0:0]`)
+}
+
+function removeOne(kernel: FakeKernel): void {
+  const chain = chainOf(kernel, 'KUBE-SVC-')
+  kernel.edit('nat', `-D ${chain} ${ruleOf(kernel, 'nat', chain, '--probability')}`)
+}

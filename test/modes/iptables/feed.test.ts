@@ -247,3 +247,16 @@ describe('what a plan says of itself', () => {
     assert.deepEqual([second.written, second.removed], [2, 3])
   })
 })
+
+describe('new rules in a chain that all Services share', () => {
+  it('stand in their own order: what comes to 127.0.0.1 is counted before the rule for every address', async () => {
+    const harness = createHarness({ backend: 'nft' })
+    await harness.programmed(put(pods('10.244.1.1')))
+    await harness.programmed(put(web))
+    const rules = harness.kernel.rules('nat', 'KUBE-NODEPORTS') ?? []
+    assert.deepEqual(
+      rules.map(rule => rule.startsWith('-d 127.0.0.0/8')),
+      [true, false],
+    )
+  })
+})
