@@ -15,6 +15,7 @@ import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-
 import { type OpenedSource, openSource } from './open-source.ts'
 import { prepareModes } from './prepare-modes.ts'
 import { version } from './version.ts'
+import { watchConntrackTable } from './watch-conntrack-table.ts'
 
 /** Gives the exit status. */
 export async function runDaemon(live: LiveConfig, log: Logger): Promise<number> {
@@ -62,6 +63,7 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     observers = startObservers({ live, events, modes, exec, source, api, version: version(), log, onFatal })
     keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: () => live.config.traffic, log })
     keepConntrackClean({ events, exec, log })
+    watchConntrackTable({ events, sysctl: createSysctl('/proc/sys'), log })
     const doDuties = nodeDuties(log, 'node and process')
     await doDuties(config)
     live.onChange(changed => void doDuties(changed))
