@@ -68,7 +68,8 @@ const advice: Readonly<Record<ApiFailure, (context: RequestContext) => string>> 
   'too many requests': () => "Nothing, unless it goes on: then look at the API server's priority and fairness settings.",
   'version too new': () => 'Nothing: everything is read again.',
   'server error': () => "Look at the API server's log if it goes on.",
-  network: ({ server }) => `Check that ${server} can be reached from this node without the service network.`,
+  network: ({ server }) =>
+    `Check that ${server} can be reached from this node without the service network: a cluster address (such as 10.96.0.1) is served by nobody before a service proxy runs.`,
   certificate: ({ credentials }) =>
     `Check certificate-authority, tls-server-name and the client certificate of ${credentials}; they are read again before the next try.`,
   'timed out': ({ server }) => `Check the load on ${server} and the path to it.`,
