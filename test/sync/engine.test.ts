@@ -245,6 +245,17 @@ describe('the engine', () => {
     await engine.stop()
   })
 
+  it('has nothing to do where addresses come and go that no rule names', async t => {
+    const engine = start(t)
+    await engine.tell(everything)
+    const passes = () => eventsOf(engine.recorded, 'passStarted').length
+    const before = passes()
+    engine.setInterfaceAddresses([...facts.interfaceAddresses, address('169.254.7.7'), address('fd00:10:244:1::99')])
+    await engine.clock.advance(31_000, 50)
+    assert.equal(passes(), before)
+    await engine.stop()
+  })
+
   it('takes new settings live', async t => {
     const engine = start(t)
     await engine.tell(everything)

@@ -24,6 +24,9 @@ interface Running {
   readonly timesOf: (name: RecordedEvent['name']) => readonly number[]
   /** Gives `web` (or another of the ten Services) an endpoint of this number, and tells the loop. */
   readonly change: (endpointNumber: number, name?: string) => void
+  /** Asks the loop to end; resolves when it has. */
+  readonly abort: () => Promise<void>
+  /** The same, and lets as much time pass as that takes. */
   readonly stop: () => Promise<void>
 }
 
@@ -83,10 +86,19 @@ function start(t: TestContext, options: Options = {}): Running {
     recorded,
     timesOf: name => times.filter(time => time.name === name).map(({ at }) => at),
     change: (endpointNumber, name = 'web') => loop.markDirty(store.apply([put(podOf(name, endpointNumber))]).services),
-    stop: async () => {
+    abort: () => {
       stopped.abort()
-      await clock.advance(1)
-      await running
+      return running
+    },
+    stop: async () => {
+      let ended = false
+      stopped.abort()
+      const ending = running.then(() => {
+        ended = true
+      })
+      for (let waited = 0; waited < 60_000 && !ended; waited += 100) await clock.advance(100, 20)
+      assert.ok(ended, 'the loop ends')
+      await ending
     },
   }
 }
@@ -329,6 +341,22 @@ describe('checks for drift', () => {
     await run.stop()
   })
 
+  it('that take longer than syncPeriod let passes have their turn', async t => {
+    const run = start(t, { saveMs: 3000, syncPeriodMs: 1000, backend: 'legacy' })
+    run.loop.markDirty('everything')
+    await run.clock.advance(20_000, 20)
+    const before = run.timesOf('synced').length
+    for (let number = 1; number <= 100; number++) {
+      run.change(number)
+      await run.clock.advance(100, 20)
+    }
+    const passes = run.timesOf('synced').slice(before)
+    assert.ok(passes.length >= 3, `${passes.length} passes in ten seconds`)
+    await run.clock.advance(4000, 20)
+    assert.ok(holds(run, 100))
+    await run.stop()
+  })
+
   it('that fail are said, and the next one is at its time', async t => {
     const run = start(t)
     run.loop.markDirty('everything')
@@ -377,7 +405,7 @@ describe('the end', () => {
     run.loop.markDirty('everything')
     await run.clock.advance(100)
     let ended = false
-    const stopping = run.stop().then(() => {
+    const stopping = run.abort().then(() => {
       ended = true
     })
     run.change(1)

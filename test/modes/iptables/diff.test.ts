@@ -133,6 +133,21 @@ describe('stale rules of ours', () => {
     assert.match(save, /default\/web -> 10.244.1.1:8080/)
   })
 
+  it('stay where the chain is written anew because somebody broke its order', async () => {
+    const harness = createHarness()
+    await harness.programmed(...web.map(put), ...numbered(1).map(put))
+    harness.store.apply(web.map(gone))
+    const [first = ''] = harness.kernel.rules('nat', 'KUBE-SERVICES') ?? []
+    harness.kernel.edit('nat', `-A KUBE-SERVICES ${first}`)
+    const after = harness.restarted()
+    after.input = passInput({ sweep: false })
+    assert.ok((await after.programmed()).includes(':KUBE-SERVICES - [0:0]'))
+    const rules = harness.kernel.rules('nat', 'KUBE-SERVICES') ?? []
+    assert.equal(rules.length, 3)
+    assert.equal(rules.filter(rule => rule.includes('"default/web cluster IP"')).length, 1)
+    assert.equal((await after.programmed()).length, 0)
+  })
+
   it("of kube-proxy's own, its canary chains, go too", async () => {
     const harness = createHarness()
     for (const table of ['nat', 'filter'] as const) harness.kernel.edit(table, ':KUBE-PROXY-CANARY - [0:0]')
@@ -157,6 +172,26 @@ describe('a stale chain that a rule of others jumps to', () => {
     assert.ok(kept?.what.includes(stale) && kept.what.includes('DOCKER'), kept?.what)
     assert.deepEqual(others, [])
     await assertSettled(harness)
+  })
+
+  it('stays together with the chains that it leads to; others of the Service go', async () => {
+    const harness = createHarness()
+    const exposed = service({ type: 'NodePort', ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 30_080 }] })
+    await harness.programmed(put(exposed), put(web[1]))
+    const chain = harness.kernel.chains('nat').find(name => name.startsWith('KUBE-SVC-')) ?? ''
+    harness.kernel.edit('nat', ':DOCKER - [0:0]', `-A DOCKER -j ${chain}`)
+    const before = harness.kernel.rules('nat', chain)
+    for (const how of ['in a full pass', 'in a partial one']) {
+      if (how === 'in a full pass') harness.sync.markDirty('everything')
+      await harness.programmed(gone(exposed), gone(web[1]))
+      assert.deepEqual(harness.kernel.rules('nat', chain), before, how)
+      assert.equal(harness.kernel.chains('nat').filter(name => name.startsWith('KUBE-SEP-')).length, 2, how)
+      assert.equal(harness.kernel.chains('nat').filter(name => name.startsWith('KUBE-EXT-')).length, 0, how)
+      await assertSettled(harness)
+      // And it comes to life again.
+      await harness.programmed(put(exposed), put(web[1]))
+      await assertSettled(harness)
+    }
   })
 
   it('goes once that rule is gone', async () => {

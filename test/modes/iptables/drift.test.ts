@@ -249,6 +249,30 @@ describe("the tool's own wording", () => {
     assert.deepEqual(await harness.sync.checkDrift('base'), [])
   })
 
+  it('is paired with our rule by comment and target, not with whatever else is unknown', async () => {
+    const harness = await inOtherWords()
+    harness.kernel.edit(
+      'filter',
+      '-A FORWARD -s 192.0.2.0/24 -m comment --comment "somebody else" -j KUBE-FORWARD',
+      '-I FORWARD -j DROP',
+    )
+    await harness.sync.checkDrift('everything')
+    await harness.pass()
+    const learned = await harness.sync.learnAliases()
+    assert.ok(
+      learned.every(key => !key.includes('192.0.2.0') && !key.endsWith('-j DROP')),
+      learned.join('\n'),
+    )
+    assert.deepEqual(await harness.sync.checkDrift('everything'), [])
+    const [jump = ''] = (harness.kernel.rules('filter', 'FORWARD') ?? []).filter(rule => rule.endsWith('-j KUBE-SERVICES'))
+    const all = (harness.kernel.rules('filter', 'FORWARD') ?? []).filter(rule => rule === jump)
+    harness.kernel.edit('filter', ...all.map(rule => `-D FORWARD ${rule}`))
+    assert.deepEqual(
+      (await harness.sync.checkDrift('everything')).map(({ kind, what }) => [kind, what.includes('KUBE-SERVICES')]),
+      [['missing', true]],
+    )
+  })
+
   it('does not hide what somebody changes later', async () => {
     const harness = await inOtherWords()
     await harness.sync.checkDrift('everything')
