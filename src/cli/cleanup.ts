@@ -12,7 +12,7 @@ import { createSysctl } from '../kernel/sysctl.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
 import { iptablesMode } from '../modes/iptables/index.ts'
-import { retire } from '../modes/iptables/retire.ts'
+import { retire } from '../modes/rules/retire.ts'
 import { applyPlan } from '../sync/apply.ts'
 
 const flags: Flags = {

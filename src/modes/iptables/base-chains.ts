@@ -1,30 +1,20 @@
 // The fixed part: what stands in the kernel even with no Service at all. Depends on settings and node facts alone.
 
-import type { Table } from '../../kernel/iptables.ts'
 import type { IpFamily } from '../../model/address.ts'
 import { hostCidr } from '../../model/address.ts'
 import { type NodeFacts, nodePortDestinations, servesLocalhostNodePorts, type TrafficSettings } from '../../model/node.ts'
+import { chainRoles, ipvsGuardChains } from '../rules/chains.ts'
+import { iptablesJumps, unwantedInIptablesMode } from '../rules/jumps.ts'
+import type { BaseChains, SharedRule } from '../rules/state.ts'
 
-export interface FixedChain {
-  readonly table: Table
-  readonly name: string
-  readonly rules: readonly string[]
-}
-
-export interface SharedRule {
-  readonly table: Table
-  readonly chain: string
-  readonly rule: string
-}
-
-export interface BaseChains {
-  /** Chains of ours with exactly these rules. */
-  readonly leaves: readonly FixedChain[]
-  /** Chains that Services put rules into; `rules` come after all of those. */
-  readonly dispatch: readonly FixedChain[]
-  /** Rules that must be present, wherever, in chains that others use too; in the order in which fresh ones are to stand. */
-  readonly shared: readonly SharedRule[]
-}
+/** Our treatment of chains: in these, rules of many Services stand side by side. */
+export const iptablesRoles = chainRoles({
+  dispatch: {
+    nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS'],
+    filter: ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL'],
+  },
+  leaveAlone: (_, name) => ipvsGuardChains.some(chain => chain === name),
+})
 
 export function baseChains(settings: TrafficSettings, node: NodeFacts, family: IpFamily): BaseChains {
   const mark = `0x${settings.masqueradeMark.toString(16)}`
@@ -42,14 +32,11 @@ export function baseChains(settings: TrafficSettings, node: NodeFacts, family: I
       { table: 'nat', name: 'KUBE-NODEPORTS', rules: [] },
       { table: 'nat', name: 'KUBE-SERVICES', rules: nodePortJumps(settings, node, family) },
     ],
-    shared: [...(servesLocalhostNodePorts(settings, family) ? [localhostGuard] : []), ...jumps],
+    create: [{ table: 'filter', name: 'KUBE-FIREWALL' }],
+    shared: [...(servesLocalhostNodePorts(settings, family) ? [localhostGuard] : []), ...iptablesJumps],
+    unwanted: unwantedInIptablesMode,
   }
 }
-
-/** Chains that are created where they are missing although others may fill them, so that jumps to them exist. */
-export const sharedChainsToCreate: readonly { readonly table: Table; readonly name: string }[] = [
-  { table: 'filter', name: 'KUBE-FIREWALL' },
-]
 
 /** Masquerade what is marked; the mark is taken off first, so that the packet is not masqueraded again in an overlay. */
 function postroutingRules(mark: string): readonly string[] {
@@ -90,28 +77,4 @@ const localhostGuard: SharedRule = {
   rule:
     '! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "block incoming localnet connections" ' +
     '-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
-}
-
-const newConnections = '-m conntrack --ctstate NEW '
-
-const jumps: readonly SharedRule[] = [
-  jump('filter', 'INPUT', 'KUBE-FIREWALL'),
-  jump('filter', 'INPUT', 'KUBE-PROXY-FIREWALL', 'kubernetes load balancer firewall', newConnections),
-  jump('filter', 'INPUT', 'KUBE-NODEPORTS', 'kubernetes health check service ports'),
-  jump('filter', 'INPUT', 'KUBE-EXTERNAL-SERVICES', 'kubernetes externally-visible service portals', newConnections),
-  jump('filter', 'FORWARD', 'KUBE-PROXY-FIREWALL', 'kubernetes load balancer firewall', newConnections),
-  jump('filter', 'FORWARD', 'KUBE-FORWARD', 'kubernetes forwarding rules'),
-  jump('filter', 'FORWARD', 'KUBE-SERVICES', 'kubernetes service portals', newConnections),
-  jump('filter', 'FORWARD', 'KUBE-EXTERNAL-SERVICES', 'kubernetes externally-visible service portals', newConnections),
-  jump('filter', 'OUTPUT', 'KUBE-FIREWALL'),
-  jump('filter', 'OUTPUT', 'KUBE-PROXY-FIREWALL', 'kubernetes load balancer firewall', newConnections),
-  jump('filter', 'OUTPUT', 'KUBE-SERVICES', 'kubernetes service portals', newConnections),
-  jump('nat', 'PREROUTING', 'KUBE-SERVICES', 'kubernetes service portals'),
-  jump('nat', 'OUTPUT', 'KUBE-SERVICES', 'kubernetes service portals'),
-  jump('nat', 'POSTROUTING', 'KUBE-POSTROUTING', 'kubernetes postrouting rules'),
-]
-
-function jump(table: Table, chain: string, target: string, note?: string, match = ''): SharedRule {
-  const comment = note === undefined ? '' : `-m comment --comment "${note}" `
-  return { table, chain, rule: `${match}${comment}-j ${target}` }
 }

@@ -1,20 +1,13 @@
 // One Decision → its service port's rules in the chains that all Services share: those that lead to the chains of its own
 // (service-chains.ts), and those that refuse or drop what no endpoint takes. Pure.
 
-import type { Table } from '../../kernel/iptables.ts'
 import { type Address, hostCidr } from '../../model/address.ts'
 import type { ServicePort } from '../../model/service-port.ts'
 import { type Decision, type Fate, hasEndpoints } from '../../model/traffic-policy.ts'
+import { comment, protocolAndPort, protocolOf, rule } from '../rules/rule-text.ts'
+import type { DispatchRule } from '../rules/state.ts'
 import { externalChain, firewallChain, internalChain } from './names.ts'
-import { comment, protocolAndPort, protocolOf, rule } from './rule-text.ts'
 import { hasFirewall, type RuleContext } from './service-chains.ts'
-
-/** A service port's rule in a chain that all Services share. */
-export interface DispatchRule {
-  readonly table: Table
-  readonly chain: string
-  readonly rule: string
-}
 
 /** The rules that lead to those chains, and those that refuse or drop what no endpoint takes. */
 export function dispatchRules(decision: Decision, context: RuleContext): readonly DispatchRule[] {

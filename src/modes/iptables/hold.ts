@@ -2,8 +2,8 @@
 
 import { tables, targetOf } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
-import type { DispatchRule } from './dispatch-rules.ts'
-import { type Desired, type Digest, type Observed, observedTable, type Rendered } from './state.ts'
+import { type Digest, type DispatchRule, type Observed, observedTable, type Rendered } from '../rules/state.ts'
+import type { Desired } from './state.ts'
 
 export function holdService(desired: Desired, observed: Observed, service: ServiceKey): Desired {
   const held = observed.services.get(service) ?? asKernelHasIt(observed, service)

@@ -3,16 +3,18 @@ import { chainQuery, type IptablesTools, saveQuery, type Table, tableSection, ta
 import type { Query } from '../../kernel/plan.ts'
 import type { IpFamily } from '../../model/address.ts'
 import type { Extent, Mode } from '../mode.ts'
-import { confirm } from './confirm.ts'
-import { difference, isWrittenWhole } from './diff.ts'
-import { driftOf, learnAliases } from './drift.ts'
-import { feed } from './feed.ts'
+import { confirm } from '../rules/confirm.ts'
+import { difference, isWrittenWhole } from '../rules/diff.ts'
+import { driftOf, learnAliases } from '../rules/drift.ts'
+import { feed } from '../rules/feed.ts'
+import { parseTables } from '../rules/parse.ts'
+import { ruleCounts } from '../rules/rule-counts.ts'
+import type { Observed } from '../rules/state.ts'
+import { iptablesRoles } from './base-chains.ts'
 import { holdService } from './hold.ts'
 import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
-import { parseTables } from './parse.ts'
 import { render } from './render.ts'
-import { ruleCounts } from './rule-counts.ts'
-import type { Desired, Observed } from './state.ts'
+import type { Desired } from './state.ts'
 
 export type IptablesMode = Mode<Desired, Observed>
 
@@ -21,7 +23,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     name: 'iptables',
     family,
     queries: extent => queries(extent, tools),
-    parse: (outputs, extent, aliases) => parseTables(sections(outputs, extent), aliases),
+    parse: (outputs, extent, aliases) => parseTables(sections(outputs, extent), aliases, iptablesRoles),
     render: (desired, scope, input) => render({ desired, scope, input, family }),
     diff: change => {
       if (change.touched === 'everything') keepCommentsOfKernel(change.desired, change.observed)

@@ -1,6 +1,5 @@
 // Chain names as kube-proxy makes them: operators, tutorials and kube-proxy itself know them by heart.
 import { hash } from 'node:crypto'
-import type { Table } from '../../kernel/iptables.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { ServicePort } from '../../model/service-port.ts'
 import type { Fate } from '../../model/traffic-policy.ts'
@@ -53,39 +52,4 @@ function chainHash(text: string): string {
     for (let shift = 35n; shift >= 0n; shift -= 5n) name += base32Alphabet[Number((bits >> shift) & 31n)]
   }
   return name
-}
-
-/**
- * How we treat a chain:
- * `leaf`: ours alone, its rules in an order that matters;
- * `dispatch`: ours alone, a set of rules of many Services, of which only the last may be fixed;
- * `shared`: others write there too, we only want some rules present (the built-in chains, and KUBE-FIREWALL, kubelet's);
- * `foreign`: never touched.
- */
-export type ChainKind = 'leaf' | 'dispatch' | 'shared' | 'foreign'
-
-const dispatchChains: Record<Table, ReadonlySet<string>> = {
-  nat: new Set(['KUBE-SERVICES', 'KUBE-NODEPORTS']),
-  filter: new Set(['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL']),
-}
-/** KUBE-PROXY-CANARY is kube-proxy's own alarm against flushes; we do without, and sweep one that was left behind. */
-const fixedLeaves: Record<Table, ReadonlySet<string>> = {
-  nat: new Set(['KUBE-MARK-MASQ', 'KUBE-POSTROUTING', 'KUBE-PROXY-CANARY']),
-  filter: new Set(['KUBE-FORWARD', 'KUBE-PROXY-CANARY']),
-}
-const sharedChains: Record<Table, ReadonlySet<string>> = {
-  nat: new Set(['PREROUTING', 'OUTPUT', 'POSTROUTING']),
-  filter: new Set(['INPUT', 'FORWARD', 'OUTPUT', 'KUBE-FIREWALL']),
-}
-const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/
-
-export function chainKind(table: Table, name: string): ChainKind {
-  if (dispatchChains[table].has(name)) return 'dispatch'
-  if (fixedLeaves[table].has(name) || (table === 'nat' && serviceChainName.test(name))) return 'leaf'
-  return sharedChains[table].has(name) ? 'shared' : 'foreign'
-}
-
-/** Chains that the built-in ones jump to by our own rules; a jump from there to any other chain of ours is somebody else's. */
-export function isEntryChain(table: Table, name: string): boolean {
-  return dispatchChains[table].has(name) || name === 'KUBE-POSTROUTING' || name === 'KUBE-FORWARD' || name === 'KUBE-FIREWALL'
 }

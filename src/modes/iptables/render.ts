@@ -3,9 +3,10 @@ import type { IpFamily } from '../../model/address.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 import type { RenderInput, Scope } from '../mode.ts'
+import type { Rendered } from '../rules/state.ts'
 import { baseChains } from './base-chains.ts'
 import { ruleContext } from './service-chains.ts'
-import { type Desired, type Rendered, renderService, wantsComments } from './state.ts'
+import { type Desired, renderService, wantsComments } from './state.ts'
 
 export function render(options: { desired: Desired | undefined; scope: Scope; input: RenderInput; family: IpFamily }): Desired {
   const { scope, input, family } = options

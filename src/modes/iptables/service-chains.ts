@@ -13,6 +13,8 @@ import {
 } from '../../model/node.ts'
 import { isExternallyAccessible, type ServicePort } from '../../model/service-port.ts'
 import { type Decision, hasEndpoints } from '../../model/traffic-policy.ts'
+import { comment, protocolAndPort, protocolOf, rule } from '../rules/rule-text.ts'
+import type { LeafChain } from '../rules/state.ts'
 import {
   clusterPolicyChain,
   endpointChain,
@@ -23,13 +25,6 @@ import {
   policyChainOf,
 } from './names.ts'
 import { oneIn } from './probability.ts'
-import { comment, protocolAndPort, protocolOf, rule } from './rule-text.ts'
-
-/** A chain of nat that belongs to one service port; `rules` without their `-A CHAIN `. */
-export interface LeafChain {
-  readonly name: string
-  readonly rules: readonly string[]
-}
 
 /** What the rules of a service port depend on besides its Decision. */
 export interface RuleContext {

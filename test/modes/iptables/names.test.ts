@@ -6,15 +6,15 @@ import fc from 'fast-check'
 import { endpointsOf } from '../../../src/model/endpoint.ts'
 import type { Protocol } from '../../../src/model/objects.ts'
 import { type ServicePort, servicePorts } from '../../../src/model/service-port.ts'
+import { iptablesRoles } from '../../../src/modes/iptables/base-chains.ts'
 import {
-  type ChainKind,
-  chainKind,
   clusterPolicyChain,
   endpointChain,
   externalChain,
   firewallChain,
   localPolicyChain,
 } from '../../../src/modes/iptables/names.ts'
+import type { ChainKind } from '../../../src/modes/rules/chains.ts'
 import { endpoint, service, slice } from '../../support/cluster.ts'
 
 const portOf = (namespace: string, name: string, portName: string, protocol: Protocol = 'TCP'): ServicePort =>
@@ -72,7 +72,7 @@ describe('chain names', () => {
   })
 })
 
-describe('chainKind', () => {
+describe('the roles of chains', () => {
   const rows: readonly (readonly [name: string, nat: ChainKind, filter: ChainKind])[] = [
     ['KUBE-SERVICES', 'dispatch', 'dispatch'],
     ['KUBE-NODEPORTS', 'dispatch', 'dispatch'],
@@ -107,7 +107,7 @@ describe('chainKind', () => {
   ]
   for (const [name, nat, filter] of rows) {
     it(`of ${name} is ${nat} in nat and ${filter} in filter`, () =>
-      assert.deepEqual([chainKind('nat', name), chainKind('filter', name)], [nat, filter]))
+      assert.deepEqual([iptablesRoles('nat', name), iptablesRoles('filter', name)], [nat, filter]))
   }
 })
 

@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { toolsOf } from '../../../src/kernel/iptables.ts'
+import { iptablesRoles } from '../../../src/modes/iptables/base-chains.ts'
 import { iptablesMode } from '../../../src/modes/iptables/index.ts'
-import { parseTables } from '../../../src/modes/iptables/parse.ts'
-import { digestOf } from '../../../src/modes/iptables/state.ts'
+import { parseTables } from '../../../src/modes/rules/parse.ts'
+import { digestOf } from '../../../src/modes/rules/state.ts'
 import { endpoint, put, service, slice } from '../../support/cluster.ts'
 import { createHarness } from '../../sync/support/harness.ts'
 
 const svc = 'KUBE-SVC-AAAAAAAAAAAAAAAA'
 const sep = 'KUBE-SEP-AAAAAAAAAAAAAAAA'
-const parseNat = (...lines: readonly string[]) => parseTables({ nat: lines.join('\n'), filter: '' }, new Map()).nat
+const parseNat = (...lines: readonly string[]) => parseTables({ nat: lines.join('\n'), filter: '' }, new Map(), iptablesRoles).nat
 
 describe('parseTables', () => {
   it('keeps of a leaf chain its digest and where it leads', () => {
@@ -83,7 +84,7 @@ describe('parseTables', () => {
   })
 
   it('reads nothing where a table is missing', () => {
-    const observed = parseTables({ nat: '', filter: '' }, new Map())
+    const observed = parseTables({ nat: '', filter: '' }, new Map(), iptablesRoles)
     for (const table of [observed.nat, observed.filter]) {
       assert.deepEqual([table.leaves.size, table.dispatch.size, table.shared.size, table.foreignReferences.size], [0, 0, 0, 0])
     }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { decide } from '../../../src/model/traffic-policy.ts'
-import type { LeafChain } from '../../../src/modes/iptables/service-chains.ts'
 import { leafChains, ruleContext } from '../../../src/modes/iptables/service-chains.ts'
+import type { LeafChain } from '../../../src/modes/rules/state.ts'
 import { endpoint, node, service, settings, slice } from '../../support/cluster.ts'
 
 /** The KUBE-SVC chain of a Service with so many endpoints. */

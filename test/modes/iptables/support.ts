@@ -6,7 +6,7 @@ import type { NodeFacts, TrafficSettings } from '../../../src/model/node.ts'
 import type { ServiceKey } from '../../../src/model/objects.ts'
 import type { Decision } from '../../../src/model/traffic-policy.ts'
 import { iptablesMode } from '../../../src/modes/iptables/index.ts'
-import { emptyObserved } from '../../../src/modes/iptables/parse.ts'
+import { emptyObserved } from '../../../src/modes/rules/parse.ts'
 import { type ClusterView, updateDecisions } from '../../../src/sync/decisions.ts'
 
 export function planText(plan: Plan): string {

@@ -2,7 +2,6 @@
 import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
-import { sharedChainsToCreate } from './base-chains.ts'
 import { leftBy, usedByOthers } from './leftovers.ts'
 import { type Desired, digestOf, type Observed, type ObservedTable, observedTable, type Rendered } from './state.ts'
 
@@ -50,7 +49,8 @@ function confirmEverything({ observed, desired, sweep }: Change<Desired, Observe
     observedTable(next, table).leaves.set(name, { digest: digestOf(rules), jumps: [] })
   }
   for (const rendered of desired.services.values()) addService(next, rendered)
-  for (const { table, name } of sharedChainsToCreate) sharedRules(next, table, name)
+  for (const { table, name } of desired.base.create) sharedRules(next, table, name)
+  for (const { table, chain, rule } of desired.base.unwanted) observedTable(next, table).shared.get(chain)?.delete(rule)
   for (const { table, chain, rule } of desired.base.shared) sharedRules(next, table, chain).add(rule)
   return next
 }

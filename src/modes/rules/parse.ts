@@ -1,18 +1,27 @@
 // What iptables-save (or `iptables -S CHAIN`) printed → Observed.
 import { parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
 import type { Aliases } from '../mode.ts'
-import { chainKind, isEntryChain } from './names.ts'
+import { type ChainRoles, isEntryChain } from './chains.ts'
 import { type Digest, digestOf, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
+
+interface Reading {
+  readonly aliases: Aliases
+  readonly roles: ChainRoles
+}
 
 export function emptyObserved(): Observed {
   return { nat: emptyTable(), filter: emptyTable(), services: new Map() }
 }
 
 /** `nat` and `filter`: what was printed of each table, in one piece or several; nothing where it was not read. */
-export function parseTables(output: { readonly nat: string; readonly filter: string }, aliases: Aliases): Observed {
+export function parseTables(
+  output: { readonly nat: string; readonly filter: string },
+  aliases: Aliases,
+  roles: ChainRoles,
+): Observed {
   return {
-    nat: parseTable('nat', parseSave(output.nat), aliases),
-    filter: parseTable('filter', parseSave(output.filter), aliases),
+    nat: parseTable('nat', parseSave(output.nat), { aliases, roles }),
+    filter: parseTable('filter', parseSave(output.filter), { aliases, roles }),
     services: new Map(),
   }
 }
@@ -21,11 +30,11 @@ function emptyTable(): ObservedTable {
   return { leaves: new Map(), dispatch: new Map(), shared: new Map(), foreignReferences: new Map() }
 }
 
-function parseTable(table: Table, chains: readonly SavedChain[], aliases: Aliases): ObservedTable {
+function parseTable(table: Table, chains: readonly SavedChain[], { aliases, roles }: Reading): ObservedTable {
   const parsed = emptyTable()
   const names = new Map(chains.map(({ name }) => [name, name]))
   for (const { name, rules } of chains) {
-    const kind = chainKind(table, name)
+    const kind = roles(table, name)
     const inOurWords = (): readonly string[] => rules.map(rule => aliases.get(aliasKey(table, name, rule)) ?? rule)
     if (kind === 'leaf') {
       const digest = digestOf(rules)
@@ -35,7 +44,7 @@ function parseTable(table: Table, chains: readonly SavedChain[], aliases: Aliase
       parsed.dispatch.set(name, parseDispatch(inOurWords(), hasTail(table, name)))
     } else {
       if (kind === 'shared') parsed.shared.set(name, new Set(inOurWords()))
-      for (const rule of rules) noteForeignReference({ table, chain: name, rule, parsed })
+      for (const rule of rules) noteForeignReference({ table, chain: name, rule, parsed, roles })
     }
   }
   return parsed
@@ -76,11 +85,17 @@ function jumpsOf(rules: readonly string[], names: ReadonlyMap<string, string>): 
 }
 
 /** Remembers a jump to a chain of ours that is not one of our own rules. */
-function noteForeignReference(reference: { table: Table; chain: string; rule: string; parsed: ObservedTable }): void {
-  const { table, chain, rule, parsed } = reference
+function noteForeignReference(reference: {
+  table: Table
+  chain: string
+  rule: string
+  parsed: ObservedTable
+  roles: ChainRoles
+}): void {
+  const { table, chain, rule, parsed, roles } = reference
   const target = targetOf(rule)
   if (target === undefined || chain === target) return
-  const isOurs = chainKind(table, target) === 'leaf' || isEntryChain(table, target)
-  const isOurRule = chainKind(table, chain) === 'shared' && isEntryChain(table, target)
+  const isOurs = roles(table, target) === 'leaf' || isEntryChain(table, target)
+  const isOurRule = roles(table, chain) === 'shared' && isEntryChain(table, target)
   if (isOurs && !isOurRule) parsed.foreignReferences.set(target, chain)
 }

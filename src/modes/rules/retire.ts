@@ -10,7 +10,7 @@ import {
   targetOf,
 } from '../../kernel/iptables.ts'
 import type { Chunk, Plan } from '../../kernel/plan.ts'
-import { isEntryChain } from './names.ts'
+import { isEntryChain } from './chains.ts'
 import { type Observed, type ObservedTable, observedTable } from './state.ts'
 
 /** Kubelet makes this chain too. */

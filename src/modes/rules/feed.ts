@@ -33,8 +33,9 @@ export function feed(input: FeedInput): Plan {
   return { steps: isEmpty ? [] : [step], written, removed: difference.deletions.length, kept: difference.kept }
 }
 
-function isNothing({ fixed, leaves, dispatch, createShared, shared, deletions }: Difference): boolean {
-  return fixed.length + leaves.size + dispatch.length + createShared.length + shared.length + deletions.length === 0
+function isNothing(difference: Difference): boolean {
+  const { fixed, leaves, dispatch, createShared, shared, unwanted, deletions } = difference
+  return [fixed, dispatch, createShared, shared, unwanted, deletions].every(({ length }) => length === 0) && leaves.size === 0
 }
 
 function why({ fixed, leaves, dispatch, shared, deletions }: Difference): string {
@@ -66,6 +67,7 @@ function filterRemovals(difference: Difference): Chunk[][] {
     ...ofTable(difference.dispatch, 'filter').flatMap(change =>
       change.rewrite === undefined ? removals(change) : rewritten(change.chain, change.rewrite),
     ),
+    ...unwantedRules(difference, 'filter'),
     ...deletionsOf(difference, 'filter'),
   ])
 }
@@ -81,7 +83,7 @@ function natBlocks(input: FeedInput): Chunk[][] {
   const leafBlocks = groups.map(group => leafChunks(group, input.desired))
   const dispatch = ofTable(difference.dispatch, 'nat').flatMap(dispatchChunks)
   const shared = sharedRules(difference, 'nat')
-  const deletions = deletionsOf(difference, 'nat')
+  const deletions = [...unwantedRules(difference, 'nat'), ...deletionsOf(difference, 'nat')]
   const declared = declare(
     ofTable(difference.dispatch, 'nat')
       .filter(({ create }) => create)
@@ -170,6 +172,11 @@ function removals({ chain, remove }: DispatchDifference): Chunk[] {
 function sharedRules({ shared }: Difference, table: Table): Chunk[] {
   const lines = shared.filter(rule => rule.table === table).map(({ chain, rule }) => `-I ${chain} ${rule}`)
   return lines.length === 0 ? [] : [{ owner: undefined, lines: lines.reverse() }]
+}
+
+function unwantedRules({ unwanted }: Difference, table: Table): Chunk[] {
+  const lines = unwanted.filter(rule => rule.table === table).map(({ chain, rule }) => `-D ${chain} ${rule}`)
+  return lines.length === 0 ? [] : [{ owner: undefined, lines }]
 }
 
 function chainChunk(owner: ServiceKey | undefined, name: string, rules: readonly string[]): Chunk {

@@ -3,16 +3,17 @@
 import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
-import { type FixedChain, type SharedRule, sharedChainsToCreate } from './base-chains.ts'
 import { type Deletion, leftChains, staleChains } from './leftovers.ts'
 import {
   type Desired,
   type Digest,
   digestOf,
+  type FixedChain,
   type Observed,
   type ObservedDispatch,
   observedTable,
   type Rendered,
+  type SharedRule,
 } from './state.ts'
 
 /** Above so many deletions by text, writing the whole chain anew is cheaper: each one costs a search and the block its check (measured). */
@@ -42,6 +43,8 @@ export interface Difference {
   readonly dispatch: readonly DispatchDifference[]
   readonly createShared: readonly { readonly table: Table; readonly name: string }[]
   readonly shared: readonly SharedRule[]
+  /** Rules of another mode in chains that others use too. */
+  readonly unwanted: readonly SharedRule[]
   readonly deletions: readonly Deletion[]
   readonly kept: readonly string[]
 }
@@ -61,9 +64,9 @@ export function difference(input: DiffInput): Difference {
   }
 }
 
-type BaseDifference = Pick<Difference, 'fixed' | 'dispatch' | 'createShared' | 'shared'>
+type BaseDifference = Pick<Difference, 'fixed' | 'dispatch' | 'createShared' | 'shared' | 'unwanted'>
 
-const nothingOfBase = { fixed: [], createShared: [], shared: [] } as const
+const nothingOfBase = { fixed: [], createShared: [], shared: [], unwanted: [] } as const
 
 /** The chains that everything hangs on: what a cheap read shows. */
 export function baseDifference(input: DiffInput): BaseDifference {
@@ -73,8 +76,9 @@ export function baseDifference(input: DiffInput): BaseDifference {
       ({ table, name, rules }) => !isWritten(observed, { table, chain: name, digest: digestOf(rules) }),
     ),
     dispatch: allDispatch(input),
-    createShared: sharedChainsToCreate.filter(({ table, name }) => !observedTable(observed, table).shared.has(name)),
+    createShared: desired.base.create.filter(({ table, name }) => !observedTable(observed, table).shared.has(name)),
     shared: desired.base.shared.filter(shared => !isPresent(observed, shared)),
+    unwanted: desired.base.unwanted.filter(unwanted => isPresent(observed, unwanted)),
   }
 }
 

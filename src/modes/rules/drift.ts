@@ -16,6 +16,9 @@ export function driftOf(desired: Desired, observed: Observed, extent: Extent): r
     ...found.shared.map(
       ({ table, chain, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: undefined }),
     ),
+    ...found.unwanted.map(
+      ({ table, chain, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'unexpected', service: undefined }),
+    ),
     ...found.fixed.map(({ table, name }): Drift => leafDrift(observed, table, name, undefined)),
     ...found.dispatch.flatMap(change => dispatchDrift(observed, change)),
     ...[...found.leaves].flatMap(([service, chains]) => [...chains].map(chain => leafDrift(observed, 'nat', chain, service))),
