@@ -32,6 +32,7 @@ const settings: TrafficSettings = {
   nodePortAddresses: 'all',
   detectLocal: { mode: 'ClusterCIDR', cidrs: podRange === undefined ? [] : [podRange] },
   tcpBeLiberal: false,
+  ipvs: { scheduler: 'rr', excludeCidrs: [], strictArp: false, drainDeadlineMs: 900_000, drainGoneDeadlineMs: 120_000 },
 }
 const node: NodeFacts = nodeFacts('node1', undefined, [])
 

@@ -1,8 +1,8 @@
 // The effective configuration of the daemon as one typed value. Field names are those of KubeProxyConfiguration
 // (kubeproxy.config.k8s.io/v1alpha1) and SwitchyardConfiguration (switchyard/v1alpha1); durations are milliseconds, except
 // those that the kernel counts in seconds. Decoded and checked: whoever holds a Config need not validate again.
-import type { Address, Cidr } from '../model/address.ts'
-import type { TrafficSettings } from '../model/node.ts'
+import type { Address } from '../model/address.ts'
+import type { IpvsTrafficSettings, TrafficSettings } from '../model/node.ts'
 import type { SocketAddress } from './socket-address.ts'
 
 export type { SocketAddress } from './socket-address.ts'
@@ -55,20 +55,13 @@ export type ObjectSource =
       readonly master: string | undefined
     }
 
-export interface IpvsSettings {
-  readonly scheduler: string
-  readonly excludeCidrs: readonly Cidr[]
-  readonly strictArp: boolean
+export interface IpvsSettings extends IpvsTrafficSettings {
   /** ipvsadm --set; undefined leaves the kernel's value. */
   readonly tcpTimeoutSeconds: number | undefined
   readonly tcpFinTimeoutSeconds: number | undefined
   readonly udpTimeoutSeconds: number | undefined
   /** switchyard.conf ipvs.unavailable. */
   readonly whenUnavailable: 'fail' | 'fallback'
-  /** switchyard.conf drain.deadline: how long a real server at weight 0 may keep its connections. Fits a timer. */
-  readonly drainDeadlineMs: number
-  /** switchyard.conf drain.goneDeadline: the same once its endpoint is in no EndpointSlice. Fits a timer. */
-  readonly drainGoneDeadlineMs: number
 }
 
 /** Sysctls under net.netfilter; undefined leaves the kernel's value. */

@@ -20,17 +20,18 @@ export interface Settings {
 
 export function daemonConfig({ nodeName, effective, switchyard, origins, flagValues }: Settings): Config {
   const { mode } = effective
+  const ipvs = ipvsSettings(effective, switchyard)
   return {
     nodeName,
     mode,
-    traffic: trafficSettings(effective),
+    traffic: { ...trafficSettings(effective), ipvs },
     syncPeriodMs: forTimer(effective[`${mode}.syncPeriod`]),
     minSyncPeriodMs: forTimer(effective[`${mode}.minSyncPeriod`]),
     minSyncPeriodMeaning: switchyard['sync.minSyncPeriod'] === 'kube-proxy' ? 'at least' : 'at most',
     iptablesBackend: switchyard.backend,
     dispatch: switchyard.dispatch,
     source: objectSource(effective, flagValues),
-    ipvs: ipvsSettings(effective, switchyard),
+    ipvs,
     conntrack: conntrackSettings(effective),
     nodeAddressOverride: bindAddresses(effective.bindAddress).filter(isDefined).filter(isSpecific),
     healthBind: parseSocketAddress(effective.healthzBindAddress),
@@ -44,7 +45,7 @@ export function daemonConfig({ nodeName, effective, switchyard, origins, flagVal
   }
 }
 
-function trafficSettings(settings: KubeProxySettings): TrafficSettings {
+function trafficSettings(settings: KubeProxySettings): Omit<TrafficSettings, 'ipvs'> {
   return {
     masqueradeAll: settings['iptables.masqueradeAll'],
     // Not a shift: 1 << 31 is negative.

@@ -34,6 +34,21 @@ export interface TrafficSettings {
   readonly detectLocal: DetectLocal
   /** conntrack.tcpBeLiberal: the kernel accepts out-of-window packets, so dropping what it calls INVALID is not needed. */
   readonly tcpBeLiberal: boolean
+  readonly ipvs: IpvsTrafficSettings
+}
+
+/** What only ipvs mode asks. */
+export interface IpvsTrafficSettings {
+  /** ipvs.scheduler: of every virtual server whose Service names none. */
+  readonly scheduler: string
+  /** ipvs.excludeCIDRs: virtual servers in these ranges are never removed. */
+  readonly excludeCidrs: readonly Cidr[]
+  /** ipvs.strictARP. */
+  readonly strictArp: boolean
+  /** switchyard.conf drain.deadline: how long a real server at weight 0 may keep its connections. Fits a timer. */
+  readonly drainDeadlineMs: number
+  /** switchyard.conf drain.goneDeadline: the same once its endpoint is in no EndpointSlice. Fits a timer. */
+  readonly drainGoneDeadlineMs: number
 }
 
 /** What tells a local pod's packet in one family: its source, the interface it came in by (`+` at the end: any with this prefix), or nothing. */

@@ -25,6 +25,8 @@ export interface ServicePort {
   readonly affinityTimeoutSeconds: number | undefined
   /** 0 where there is none. */
   readonly healthCheckNodePort: number
+  /** Annotation `switchyard/ipvs-scheduler`, or kube-router's `kube-router.io/service.scheduler`; any text, undefined where neither is there. */
+  readonly ipvsScheduler: string | undefined
 }
 
 /** Whether this proxy programs the Service at all: not headless, ExternalName or another proxy's. */
@@ -47,6 +49,8 @@ export function servicePorts(service: Service, family: IpFamily): readonly Servi
     externalTrafficPolicy: service.externalTrafficPolicy,
     affinityTimeoutSeconds: service.affinityTimeoutSeconds,
     healthCheckNodePort: service.healthCheckNodePort,
+    ipvsScheduler:
+      service.annotations?.['switchyard/ipvs-scheduler'] ?? service.annotations?.['kube-router.io/service.scheduler'],
   }
   return service.ports.map(({ name, protocol, port, nodePort }) => ({
     ...shared,

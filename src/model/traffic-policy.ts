@@ -21,6 +21,8 @@ export interface Decision {
   readonly local: readonly Endpoint[]
   /** The union of both, in order: every endpoint that this node may send a connection to. */
   readonly reachable: readonly Endpoint[]
+  /** `address:port` of those that the slices name and that get no new connections from this node: they may still have some. */
+  readonly unselected: readonly string[]
   /** Connections to the cluster IP. */
   readonly internal: Fate
   /**
@@ -56,12 +58,14 @@ export function decidePort(servicePort: ServicePort, endpoints: readonly Endpoin
     if (!usableAnywhere) return 'reject'
     return policy === 'Local' && local.length === 0 ? 'drop' : { to: policy }
   }
+  const reachable = union(endpoints, cluster, local)
   return {
     servicePort,
     totalEndpoints: endpoints.length,
     cluster,
     local,
-    reachable: union(endpoints, cluster, local),
+    reachable,
+    unselected: reachable.length === endpoints.length ? none : unselected(endpoints, reachable),
     internal: fate(servicePort.internalTrafficPolicy),
     external: fate(servicePort.externalTrafficPolicy),
   }
@@ -97,6 +101,13 @@ function union(inOrder: readonly Endpoint[], ...selections: readonly (readonly E
   if (only === undefined || others.length === 0) return only ?? []
   const selected = new Set(selections.flat())
   return inOrder.filter(endpoint => selected.has(endpoint))
+}
+
+const none: readonly string[] = Object.freeze([])
+
+function unselected(endpoints: readonly Endpoint[], reachable: readonly Endpoint[]): readonly string[] {
+  const selected = new Set(reachable)
+  return endpoints.filter(endpoint => !selected.has(endpoint)).map(({ hostPort }) => hostPort)
 }
 
 function isUsable(endpoint: Endpoint): boolean {

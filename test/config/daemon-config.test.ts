@@ -19,6 +19,18 @@ function configOf(yaml: string, switchyard = '', argv: readonly string[] = []): 
   return config
 }
 
+const ipvsDefaults = {
+  scheduler: 'rr',
+  excludeCidrs: [],
+  strictArp: false,
+  tcpTimeoutSeconds: undefined,
+  tcpFinTimeoutSeconds: undefined,
+  udpTimeoutSeconds: undefined,
+  whenUnavailable: 'fail' as const,
+  drainDeadlineMs: 900_000,
+  drainGoneDeadlineMs: 120_000,
+}
+
 test('the defaults', () => {
   assert.deepEqual(configOf(''), {
     nodeName: 'host1',
@@ -30,6 +42,7 @@ test('the defaults', () => {
       nodePortAddresses: 'all',
       detectLocal: { mode: 'ClusterCIDR', cidrs: [] },
       tcpBeLiberal: false,
+      ipvs: ipvsDefaults,
     },
     syncPeriodMs: 30_000,
     minSyncPeriodMs: 1_000,
@@ -37,17 +50,7 @@ test('the defaults', () => {
     iptablesBackend: 'auto',
     dispatch: 'auto',
     source: { kind: 'api server', kubeconfig: undefined, master: undefined },
-    ipvs: {
-      scheduler: 'rr',
-      excludeCidrs: [],
-      strictArp: false,
-      tcpTimeoutSeconds: undefined,
-      tcpFinTimeoutSeconds: undefined,
-      udpTimeoutSeconds: undefined,
-      whenUnavailable: 'fail',
-      drainDeadlineMs: 900_000,
-      drainGoneDeadlineMs: 120_000,
-    },
+    ipvs: ipvsDefaults,
     conntrack: {
       maxPerCore: 32_768,
       min: 131_072,

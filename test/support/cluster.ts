@@ -46,6 +46,7 @@ export const settings: TrafficSettings = {
   nodePortAddresses: 'all',
   detectLocal: { mode: 'ClusterCIDR', cidrs: ['10.244.0.0/16', 'fd00:10:244::/56'].map(cidr) },
   tcpBeLiberal: false,
+  ipvs: { scheduler: 'rr', excludeCidrs: [], strictArp: false, drainDeadlineMs: 900_000, drainGoneDeadlineMs: 120_000 },
 }
 
 export type ServiceFields = Partial<Omit<Service, 'name' | 'namespace'>> & { readonly name?: string; readonly namespace?: string }
@@ -271,6 +272,13 @@ export const arbitrarySettings: fc.Arbitrary<TrafficSettings> = fc.record({
     { mode: 'InterfaceNamePrefix', prefix: 'veth' },
   ),
   tcpBeLiberal: fc.boolean(),
+  ipvs: fc.record({
+    scheduler: fc.constantFrom('rr', 'wrr', 'lc', 'sh', 'mh', 'dh'),
+    excludeCidrs: fc.constant([]),
+    strictArp: fc.boolean(),
+    drainDeadlineMs: fc.constantFrom(0, 900_000),
+    drainGoneDeadlineMs: fc.constantFrom(0, 120_000),
+  }),
 })
 
 export const arbitraryNode: fc.Arbitrary<NodeFacts> = fc
