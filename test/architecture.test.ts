@@ -38,6 +38,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
     'cli/run.ts',
     'cli/version.ts',
     'kernel/probe.ts',
+    'kernel/state-file.ts',
     'kernel/sysctl.ts',
     'kernel/writers.ts',
     'source/kubernetes/credentials.ts',
