@@ -4,6 +4,7 @@
 // Invariant: a parameter that cannot be set is reported and harms nothing else. (route_localnet: see route-localnet.ts.)
 import type { ConntrackSettings } from '../config/config.ts'
 import type { Sysctl } from '../kernel/sysctl.ts'
+import type { Originals } from './originals.ts'
 
 export interface PlannedParameter {
   /** A sysctl is read and written below --sysctl-root; a file anywhere, its path written as sysctls are: `proc.self.oom_score_adj`. */
@@ -18,6 +19,8 @@ export interface PlannedParameter {
   readonly otherwise: string
   /** The name of a parameter without which this one has no use. */
   readonly after?: string
+  /** The kernel module that brings the parameter. */
+  readonly module?: string
 }
 
 export interface ChangedParameter {
@@ -44,6 +47,7 @@ export interface DutyReport {
 const conntrackMax = 'net.netfilter.nf_conntrack_max'
 const hashSize = 'sys.module.nf_conntrack.parameters.hashsize'
 const oomScore = 'proc.self.oom_score_adj'
+const connectionTracking = 'nf_conntrack'
 
 /** On machines with very many cores the product would take gigabytes of kernel memory (kube-proxy 1.36 caps it here as well). */
 const largestScaledMax = 1_048_576
@@ -78,7 +82,7 @@ function tableSize({ maxPerCore, min }: ConntrackSettings, { cores }: { readonly
   const otherwise = `set it in the host's own network namespace (sysctl -w ${conntrackMax}=${max}), or leave it with conntrack.maxPerCore: 0`
   const buckets = Math.floor(max / 4)
   return [
-    { kind: 'sysctl', name: conntrackMax, value: max, rule: 'at least', why, otherwise },
+    { kind: 'sysctl', name: conntrackMax, value: max, rule: 'at least', why, otherwise, module: connectionTracking },
     {
       kind: 'file',
       name: hashSize,
@@ -99,22 +103,28 @@ function netfilter(parameter: { name: string; value: number; setting: string; of
   const { value, setting, off } = parameter
   const name = `net.netfilter.nf_conntrack_${parameter.name}`
   const otherwise = `set it on the host (sysctl -w ${name}=${value}), or leave it with conntrack.${setting}: ${off}`
-  return { kind: 'sysctl', name, value, rule: 'exactly', why: `conntrack.${setting}`, otherwise }
+  return { kind: 'sysctl', name, value, rule: 'exactly', why: `conntrack.${setting}`, otherwise, module: connectionTracking }
 }
 
-/** Sets what is not so yet, in order. Never throws for what a file says. */
-export async function perform(options: {
-  readonly planned: readonly PlannedParameter[]
+export interface Means {
   /** `createSysctl(config.sysctlRoot)`. */
   readonly sysctl: Sysctl
   /** `createSysctl('/')`. */
   readonly files: Sysctl
-}): Promise<DutyReport> {
+  /** Where values are kept before they are changed, so that they can be put back. */
+  readonly originals?: Originals
+}
+
+/** Sets what is not so yet, in order. Never throws for what a file says. */
+export async function perform({
+  planned,
+  ...means
+}: Means & { readonly planned: readonly PlannedParameter[] }): Promise<DutyReport> {
   const changed: ChangedParameter[] = []
   const refused: RefusedParameter[] = []
-  for (const parameter of options.planned) {
+  for (const parameter of planned) {
     if (refused.some(({ name }) => name === parameter.after)) continue
-    const outcome = await set(parameter, parameter.kind === 'sysctl' ? options.sysctl : options.files)
+    const outcome = await set(parameter, means)
     if (outcome === undefined) continue
     if ('message' in outcome) refused.push(outcome)
     else changed.push(outcome)
@@ -123,14 +133,16 @@ export async function perform(options: {
 }
 
 /** Undefined where the value is already right. */
-async function set(parameter: PlannedParameter, files: Sysctl): Promise<ChangedParameter | RefusedParameter | undefined> {
+async function set(parameter: PlannedParameter, means: Means): Promise<ChangedParameter | RefusedParameter | undefined> {
   const { kind, name, why } = parameter
+  const files = kind === 'sysctl' ? means.sysctl : means.files
   const shown = kind === 'sysctl' ? name : pathOf(name)
   const from = await files.read(name)
-  if (from === undefined) return refusal(parameter, absence(kind))
+  if (from === undefined) return refusal(parameter, absence(parameter))
   if (isRight(Number(from), parameter)) return undefined
   const to = String(parameter.value)
   try {
+    if (isUndone(parameter)) await means.originals?.record(name, { from, to })
     await files.write(name, to)
     return { name: shown, from, to, why }
   } catch (error) {
@@ -138,13 +150,18 @@ async function set(parameter: PlannedParameter, files: Sysctl): Promise<ChangedP
   }
 }
 
+/** A limit that was raised stays so: lowering it may hurt, and nobody is hurt by what is higher. */
+function isUndone({ kind, rule }: PlannedParameter): boolean {
+  return kind === 'sysctl' && rule === 'exactly'
+}
+
 function isRight(present: number, { value, rule }: PlannedParameter): boolean {
   return present === value || (rule === 'at least' && present > value)
 }
 
-function absence(kind: PlannedParameter['kind']): { readonly reason: string; readonly absent: true } {
+function absence({ module }: PlannedParameter): { readonly reason: string; readonly absent: true } {
   const reason = 'it cannot be read here'
-  return { reason: kind === 'sysctl' ? `${reason} (is the kernel module nf_conntrack loaded?)` : reason, absent: true }
+  return { reason: module === undefined ? reason : `${reason} (is the kernel module ${module} loaded?)`, absent: true }
 }
 
 function refusal(parameter: PlannedParameter, { reason, absent }: { reason: string; absent: boolean }): RefusedParameter {
