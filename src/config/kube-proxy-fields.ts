@@ -1,6 +1,7 @@
 // KubeProxyConfiguration, kubeproxy.config.k8s.io/v1alpha1, as kube-proxy 1.36 reads it: every field, its default, what we do with it.
 // Facts: the API's reference at kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1.
 
+import { ipvsSchedulers } from '../model/ipvs-scheduler.ts'
 import { live, restart, type SettingsOf, unused } from './field.ts'
 import {
   bindAddress,
@@ -26,9 +27,6 @@ export const metricsPort = 10_249
 
 const second = 1_000
 const hour = 3_600 * second
-
-/** The kernel's schedulers (net/netfilter/ipvs); whether this kernel has the one that is chosen, ipvs mode finds out at start. */
-const schedulers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'fo', 'ovf', 'mh', 'twos'] as const
 
 const windows = 'Windows only.'
 const nftables = 'There is no nftables mode here.'
@@ -90,7 +88,7 @@ export const kubeProxyFields = {
   ),
   'ipvs.syncPeriod': live(durationAboveZero, 30 * second, 'As iptables.syncPeriod, in ipvs mode.', 'zero is unset'),
   'ipvs.minSyncPeriod': live(durationOrZero, 0, 'As iptables.minSyncPeriod, in ipvs mode; 1s without a file.'),
-  'ipvs.scheduler': live(choice(...schedulers), 'rr', 'Scheduler of every virtual server.', 'zero is unset'),
+  'ipvs.scheduler': live(choice(...ipvsSchedulers), 'rr', 'Scheduler of every virtual server.', 'zero is unset'),
   'ipvs.excludeCIDRs': live(strings, [], 'Virtual servers in these ranges are never touched.'),
   'ipvs.strictARP': live(bool, false, 'arp_ignore 1 and arp_announce 2: nodes do not answer ARP for service addresses.'),
   'ipvs.tcpTimeout': live(durationOrZero, 0, 'Idle TCP connections; 0s: leave the kernel as it is.'),

@@ -1,9 +1,10 @@
 // Loading kernel modules.
-import { CommandError, type Exec } from './exec.ts'
+import { CommandError, type CommandFailure, type Exec } from './exec.ts'
 
 export interface MissingModule {
   readonly name: string
   readonly reason: string
+  readonly failure: CommandFailure
 }
 
 /** Loads each one; gives those that could not be. A module that is built into the kernel counts as loaded. */
@@ -14,8 +15,9 @@ export async function loadModules(names: readonly string[], exec: Exec): Promise
       await exec({ argv: ['modprobe', '--', name] })
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
-      if (error.failure === 'not found') return [{ name: names.join(', '), reason: error.message }]
-      missing.push({ name, reason: error.message })
+      const { failure, message: reason } = error
+      if (failure === 'not found') return [{ name: names.join(', '), reason, failure }]
+      missing.push({ name, reason, failure })
     }
   }
   return missing

@@ -1,0 +1,31 @@
+// Which mode this host can run: the configured one, or iptables mode in place of an ipvs mode that cannot work here.
+// The one place that says why ipvs mode is not run; a reload asks it again, since modules and tools may have come meanwhile.
+import type { Config } from '../config/config.ts'
+import type { Exec } from '../kernel/exec.ts'
+import { type IpvsSupport, probeIpvs, whyNotIpvs } from '../kernel/ipvs-probe.ts'
+import { ipvsSchedulers } from '../model/ipvs-scheduler.ts'
+import type { Logger } from './log.ts'
+
+export type ChosenMode =
+  | { readonly mode: 'iptables' }
+  /** Not all is certain: `support` says which schedulers a Service may not ask for. */
+  | { readonly mode: 'ipvs'; readonly support: IpvsSupport }
+
+const advice = 'provide that, or set mode: iptables, or ipvs.unavailable: fallback in switchyard.conf'
+
+/** Throws, with what is missing and what to do, where `mode: ipvs` cannot work and `ipvs.unavailable` is `fail`. */
+export async function chooseMode(options: {
+  readonly config: Config
+  readonly exec: Exec
+  readonly log: Logger
+}): Promise<ChosenMode> {
+  const { config, exec, log } = options
+  if (config.mode === 'iptables') return { mode: 'iptables' }
+  const support = await probeIpvs({ exec, scheduler: config.ipvs.scheduler, schedulers: ipvsSchedulers })
+  for (const note of support.notes) log.info(note)
+  const reason = whyNotIpvs(support)
+  if (reason === undefined) return { mode: 'ipvs', support }
+  if (config.ipvs.whenUnavailable === 'fail') throw new Error(`${reason}; ${advice}`)
+  log.error(`${reason}. Running in iptables mode instead (ipvs.unavailable: fallback); /proxyMode says iptables`)
+  return { mode: 'iptables' }
+}
