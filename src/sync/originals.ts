@@ -19,7 +19,9 @@ export function originalsIn(file: StateFile): Originals {
     names: () => Object.keys(file.state.sysctls),
     of: name => (Object.hasOwn(file.state.sysctls, name) ? file.state.sysctls[name] : undefined),
     record: async (name, { from, to }) => {
-      const before = file.state.sysctls[name]?.before ?? from
+      const known = file.state.sysctls[name]
+      if (known?.set === to) return
+      const before = known?.before ?? from
       await write({ ...file.state.sysctls, [name]: { before, set: to } })
     },
     forget: async name => {
