@@ -33,10 +33,10 @@ export function parseSets(output: string, wanted: (name: string) => boolean): Ma
 }
 
 function parseShape(type: string, words: readonly string[]): SetShape {
-  const valueOf = (key: string): string | undefined => words[words.indexOf(key) + 1]
+  const wordAfter = (key: string): string | undefined => words[words.indexOf(key) + 1]
   const kind = ['family', 'range'].find(key => words.includes(key))
-  const maxEntries = words.includes('maxelem') ? Number(valueOf('maxelem')) : undefined
-  return { type, options: kind === undefined ? '' : `${kind} ${valueOf(kind)}`, maxEntries }
+  const maxEntries = words.includes('maxelem') ? Number(wordAfter('maxelem')) : undefined
+  return { type, options: kind === undefined ? '' : `${kind} ${wordAfter(kind)}`, maxEntries }
 }
 
 /** The kernel's and kube-proxy's defaults are written out, since they decide how much fits. */

@@ -85,14 +85,15 @@ export function detached(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }
 
-/** What iptables-restore said went wrong: the input line (from 1) where it names one, or the whole block. */
+/** What a tool that reads lines said went wrong: the input line (from 1) where it names one, or the whole block. */
 export type RestoreComplaint = { readonly line: number } | 'no line named'
 
 /**
  * The three forms of a failure: `Error occurred at line: N` (syntax), `line N: RULE_APPEND failed` (nft, kernel),
- * `line N failed` (legacy; always the COMMIT line, so the culprit is elsewhere in the block).
+ * `line N failed` (legacy; always the COMMIT line, so the culprit is elsewhere in the block). ipset says `Error in line N:`, ip `Command failed -:N`.
  */
 export function parseComplaint(stderr: string): RestoreComplaint {
-  const line = /Error occurred at line: (\d+)/.exec(stderr)?.[1] ?? /line (\d+)(?::| failed)/.exec(stderr)?.[1]
+  const forms = [/Error occurred at line: (\d+)/, /line (\d+)(?::| failed)/, /Command failed -:(\d+)/]
+  const line = forms.map(form => form.exec(stderr)?.[1]).find(found => found !== undefined)
   return line === undefined ? 'no line named' : { line: Number(line) }
 }

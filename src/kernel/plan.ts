@@ -17,6 +17,17 @@ export interface Step {
   readonly input: Iterable<Chunk>
   /** Standard input that the tool accepts and that changes nothing; absent where there is none. */
   readonly idleInput?: readonly string[]
+  /** For a tool that ends well although it did not do everything. */
+  readonly readBack?: ReadBack
+}
+
+/** How to find out whether a step did what it says. */
+export interface ReadBack {
+  /** `complaint`: only where the tool wrote to standard error. */
+  readonly when: 'always' | 'complaint'
+  readonly query: Query
+  /** Lines of the input that the standard output of `query` shows not to be in effect. */
+  readonly missing: (output: string) => readonly Chunk[]
 }
 
 export interface Plan {

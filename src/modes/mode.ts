@@ -3,7 +3,7 @@
 
 import type { Plan, Query } from '../kernel/plan.ts'
 import type { IpFamily } from '../model/address.ts'
-import type { NodeFacts, TrafficSettings } from '../model/node.ts'
+import type { NodeFacts, NodePortDestinations, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
 
@@ -83,4 +83,49 @@ export interface Mode<Desired, Observed> {
   ruleCounts(desired: Desired): Readonly<Record<string, number>>
   /** For a metric; absent where the mode's rules count nothing of it. */
   readonly packetCounters?: PacketCounters
+  /** Where node ports answer, as far as what we want names addresses: when these change, everything is rendered anew. */
+  nodePortAddresses(settings: TrafficSettings, node: NodeFacts): NodePortDestinations
+  /** Absent where the kernel's connection tracking alone lets connections outlive what they came by. */
+  readonly draining?: Draining<Desired, Observed>
+  /** What Services ask for and do not get on this node. */
+  remarks?(desired: Desired, scope: Scope): readonly Remark[]
+}
+
+export interface Remark {
+  readonly service: ServiceKey
+  /** For an Event: `SchedulerUnavailable`. */
+  readonly reason: string
+  readonly message: string
+}
+
+/** A way that keeps the connections that it has and gets no new ones. */
+export interface Drain {
+  /** As the kernel's tool names it: `-t 10.96.0.1:80`. */
+  readonly server: string
+  /** `10.244.1.11:8080`. */
+  readonly realServer: string
+  readonly service: ServiceKey | undefined
+  /** All times are milliseconds since 1970. */
+  readonly since: number
+  /** When its endpoint left all EndpointSlices; undefined while one names it. */
+  readonly goneSince: number | undefined
+  /** When it ends at the latest. */
+  readonly until: number
+  /** As counted last; undefined before that. */
+  readonly connections: number | undefined
+}
+
+export interface Draining<Desired, Observed> {
+  /**
+   * What the kernel holds for connections that go on, and `desired` has not, becomes part of it.
+   * `earlier`: what a former process noted, by `server realServer`.
+   */
+  keep(
+    change: Change<Desired, Observed>,
+    clock: { readonly now: number; readonly earlier: ReadonlyMap<string, Pick<Drain, 'since' | 'goneSince'>> },
+  ): Desired
+  readonly queries: readonly Query[]
+  /** Whether some of it is over, by the outputs of `queries` (undefined: unknown) and the time: then a pass lets it go. */
+  look(desired: Desired, outputs: readonly string[] | undefined, now: number): boolean
+  list(desired: Desired): readonly Drain[]
 }

@@ -22,15 +22,18 @@ export class ApplyError extends Error {
   /** Whose line the tool named; undefined where it named none, or one that belongs to no Service. */
   readonly culprit: ServiceKey | undefined
 
-  /** @param context what goes before the tool's words. */
-  constructor(step: Step, failure: CommandError, context = '') {
+  /**
+   * @param context what goes before the tool's words.
+   * @param culprit whose line it was, where that was found out by other means.
+   */
+  constructor(step: Step, failure: CommandError, context = '', culprit?: ServiceKey) {
     const complaint = parseComplaint(failure.stderr)
     const named = complaint === 'no line named' ? undefined : lineAt(step, complaint.line)
     const where = named === undefined || named.line === 'COMMIT' ? '' : ` at \`${named.line}\``
     super(`${context}${failure.message}${where}`, { cause: failure })
     this.step = step
     this.failure = failure
-    this.culprit = named?.owner
+    this.culprit = culprit ?? named?.owner
   }
 
   /** Whether what was fed may be at fault, and not the machine: no such program, no permission, a lock. */
@@ -49,12 +52,25 @@ export async function applyPlan(plan: Plan, exec: Exec): Promise<Applied> {
     countRules(input.parts, rules)
     lines += input.parts.length
     try {
-      milliseconds += (await exec({ argv: step.argv, input: input.text })).milliseconds
+      const result = await exec({ argv: step.argv, input: input.text })
+      milliseconds += result.milliseconds
+      await readBack(step, result.stderr, exec)
     } catch (error) {
       throw error instanceof CommandError ? new ApplyError(step, error) : error
     }
   }
   return { lines, written: plan.written, removed: plan.removed, milliseconds, rules }
+}
+
+/** Throws ApplyError where the kernel does not hold what a step that ended well has written. */
+async function readBack(step: Step, stderr: string, exec: Exec): Promise<void> {
+  const check = step.readBack
+  if (check === undefined || (check.when === 'complaint' && stderr.trim() === '')) return
+  const [first, ...others] = check.missing((await exec(check.query)).stdout)
+  if (first === undefined) return
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+  const reason = `${stderr.trim().split('\n')[0] || 'it said nothing, but its input'} is not in effect: \`${first.lines.join('; ')}\`${more}`
+  throw new ApplyError(step, new CommandError({ argv: step.argv, failure: 'failed', stderr, reason }), '', first.owner)
 }
 
 /** Reads everything at once: the queries of a mode do not depend on each other. */

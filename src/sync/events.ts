@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { Node, ServiceKey } from '../model/objects.ts'
-import type { Decisions, Drift, Extent, Scope } from '../modes/mode.ts'
+import type { Decisions, Drift, Extent, Remark, Scope } from '../modes/mode.ts'
 import type { ObjectChange } from '../source/source.ts'
 import type { StoreCounts } from '../source/store.ts'
 import type { ClusterView } from './decisions.ts'
@@ -22,6 +22,8 @@ export interface SyncReport {
   readonly milliseconds: number
   readonly restoreMilliseconds: number
   readonly quarantined: number
+  /** Real servers that keep their connections and get no new ones. */
+  readonly draining: number
   /** Whether any Service of the family has a node port. */
   readonly hasNodePorts: boolean
 }
@@ -93,6 +95,10 @@ export interface SyncEvents {
   driftRepaired: [{ readonly family: IpFamily; readonly drifts: number }]
   /** The tool prints rules in other words than we wrote them; accepted, said once. */
   aliasesLearned: [{ readonly family: IpFamily; readonly chains: readonly string[] }]
+  /** Connections that drain could not be counted. */
+  lookFailed: [{ readonly family: IpFamily; readonly error: Error }]
+  /** A Service asks for what it does not get on this node; all else of it is programmed. Said with every pass that touched it. */
+  remarked: [{ readonly family: IpFamily } & Remark]
   /** Something stale stays, since others use it. */
   kept: [{ readonly family: IpFamily; readonly what: string }]
 }

@@ -1,37 +1,24 @@
 // One IP family's way from decisions to the kernel: observe → render → plan → apply → confirm, one pass at a time.
 // Takes what the cluster says and which Services changed; gives a report or throws. Invariant: after a failure the kernel's
 // state counts as unknown and is read before anything else is written; nothing is removed that is not known to be stale.
-import type { Exec } from '../kernel/exec.ts'
 import { emptyPlan, idle } from '../kernel/plan.ts'
-import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
-import type { Aliases, Change, Drift, Extent, Mode, Scope } from '../modes/mode.ts'
+import type { Aliases, Change, Drain, Drift, Extent, Scope } from '../modes/mode.ts'
 import { type Applied, ApplyError, applyPlan, runQueries } from './apply.ts'
-import { type ClusterView, updateDecisions } from './decisions.ts'
-import type { SyncEmitter, SyncReport } from './events.ts'
+import { updateDecisions } from './decisions.ts'
+import { DrainKeeper } from './drain-keeper.ts'
+import type { SyncReport } from './events.ts'
 import { findCulprits, type Trial } from './find-culprits.ts'
+import type { FamilySyncOptions, PassInput } from './pass-input.ts'
+import { syncReport } from './report.ts'
 
-export interface FamilySyncOptions<Desired, Observed> {
-  readonly mode: Mode<Desired, Observed>
-  readonly exec: Exec
-  readonly cluster: ClusterView
-  readonly events: SyncEmitter
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
-}
-
-/** What a pass needs besides the cluster. */
-export interface PassInput {
-  readonly node: NodeFacts
-  readonly settings: TrafficSettings
-  /** See SourceUpdate.unreadable: false while something could not be read. */
-  readonly sweep: boolean
-}
+export type { FamilySyncOptions, PassInput } from './pass-input.ts'
 
 export class FamilySync<Desired, Observed> {
   readonly #options: FamilySyncOptions<Desired, Observed>
-  readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
+  readonly #decisions: Map<ServiceKey, readonly Decision[]>
+  readonly #drains: DrainKeeper<Desired, Observed>
   readonly #withNodePorts = new Set<ServiceKey>()
   readonly #quarantine = new Map<ServiceKey, string>()
   #everything = true
@@ -46,6 +33,9 @@ export class FamilySync<Desired, Observed> {
 
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
+    this.#decisions = options.decisions ?? new Map()
+    const { mode, exec, wall = Date.now, earlierDrains = new Map() } = options
+    this.#drains = new DrainKeeper({ draining: mode.draining, exec, wall, earlier: earlierDrains })
   }
 
   get family(): SyncReport['family'] {
@@ -57,7 +47,17 @@ export class FamilySync<Desired, Observed> {
   }
 
   get isDirty(): boolean {
-    return this.#everything || this.#changed.size > 0
+    return this.#everything || this.#changed.size > 0 || this.#drains.hasNews
+  }
+
+  /** What keeps its connections and gets no new ones. */
+  get drains(): readonly Drain[] {
+    return this.#drains.list(this.#desired)
+  }
+
+  /** Counts connections of what drains; what is over goes with the next pass. */
+  async lookAtDrains(): Promise<void> {
+    if (this.knowsKernel) await this.#drains.look(this.#desired)
   }
 
   /** Whether a pass succeeded and none failed since: else there is nothing to compare the kernel with. */
@@ -90,9 +90,10 @@ export class FamilySync<Desired, Observed> {
       const desired = scope === 'everything' ? this.#hold(rendered, observed) : rendered
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
+      this.#remark(scope)
       this.#announceReleased(released.keys())
       this.#announceProgrammed({ scope, applied, input })
-      return this.#report({ scope, applied, milliseconds: now() - start })
+      return this.#report(scope, { applied, milliseconds: now() - start })
     } catch (error) {
       this.#observed = undefined
       this.#everything = true
@@ -174,7 +175,7 @@ export class FamilySync<Desired, Observed> {
     change: { desired: Desired; observed: Observed; touched: Scope; sweep: boolean },
     input: PassInput,
   ): Promise<Applied> {
-    const held = { ...change, desired: this.#hold(change.desired, change.observed) }
+    const held = this.#keepDrains({ ...change, desired: this.#hold(change.desired, change.observed) })
     try {
       const applied = await this.#apply(held)
       this.#observed = this.#options.mode.confirm(held)
@@ -198,6 +199,12 @@ export class FamilySync<Desired, Observed> {
     const applied = await repair()
     if (drifts.length > 0) events.emit('driftRepaired', { family: mode.family, drifts: drifts.length })
     return applied
+  }
+
+  #keepDrains(change: Change<Desired, Observed>): Change<Desired, Observed> {
+    const desired = this.#drains.keep(change)
+    this.#desired = desired
+    return { ...change, desired }
   }
 
   #apply(change: Change<Desired, Observed>): Promise<Applied> {
@@ -226,14 +233,10 @@ export class FamilySync<Desired, Observed> {
         const observed = await this.#read('everything')
         let desired = this.#hold(this.#render('everything', input), observed)
         for (const service of without) desired = mode.hold(desired, observed, service)
-        const change: Change<Desired, Observed> = {
-          observed,
-          desired,
-          touched: touched ?? 'everything',
-          sweep: input.sweep && !touched,
-        }
+        const sweep = input.sweep && !touched
+        const change = this.#keepDrains({ observed, desired, touched: touched ?? 'everything', sweep })
         const applied = await this.#apply(change)
-        this.#desired = desired
+        this.#desired = change.desired
         if (touched === undefined) this.#observed = mode.confirm(change)
         return applied
       },
@@ -256,6 +259,12 @@ export class FamilySync<Desired, Observed> {
     return released
   }
 
+  #remark(scope: Scope): void {
+    const { mode, events } = this.#options
+    const remarks = this.#desired === undefined ? [] : (mode.remarks?.(this.#desired, scope) ?? [])
+    for (const remark of remarks) events.emit('remarked', { family: mode.family, ...remark })
+  }
+
   #announceReleased(released: Iterable<ServiceKey>): void {
     for (const service of released) {
       if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
@@ -272,20 +281,13 @@ export class FamilySync<Desired, Observed> {
     events.emit('programmed', { family: mode.family, scope, ...now })
   }
 
-  #report(pass: { scope: Scope; applied: Applied; milliseconds: number }): SyncReport {
-    const { scope, applied, milliseconds } = pass
-    return {
-      family: this.family,
-      kind: scope === 'everything' ? 'full' : 'partial',
+  #report(scope: Scope, done: { readonly applied: Applied; readonly milliseconds: number }): SyncReport {
+    const counts = {
       services: this.#decisions.size,
-      touchedServices: scope === 'everything' ? this.#decisions.size : scope.size,
-      lines: applied.lines,
-      written: applied.written,
-      removed: applied.removed,
-      milliseconds,
-      restoreMilliseconds: applied.milliseconds,
       quarantined: this.#quarantine.size,
+      draining: this.drains.length,
       hasNodePorts: this.#withNodePorts.size > 0,
     }
+    return syncReport({ family: this.family, scope, ...counts, ...done })
   }
 }

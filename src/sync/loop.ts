@@ -17,6 +17,9 @@ export interface LoopOptions {
 
 /** A full read may cost at most this share of one core; between two of them the base chains are read. */
 const shareForFullReads = 0.01
+/** Milliseconds between two counts of the connections that drain. */
+const shortestBetweenLooks = 1000
+const longestBetweenLooks = 30_000
 /** Passes of drift checks after which quarantined Services get another try. */
 const checksUntilRetry = 10
 
@@ -30,6 +33,7 @@ export class SyncLoop {
   #checks = 0
   #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0 }
   #repairing: readonly Drift[] = []
+  #nextLook = 0
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -50,13 +54,14 @@ export class SyncLoop {
       const wait = this.#millisecondsToWait()
       if (wait > 0) await this.#sleep(wait)
       else if (this.#checkDue() <= this.#options.now()) await this.#check()
+      else if (this.#lookDue() <= this.#options.now()) await this.#look()
       else await this.#pass()
     }
     signal.removeEventListener('abort', wake)
   }
 
   #millisecondsToWait(): number {
-    return Math.min(this.#passDue(), this.#checkDue()) - this.#options.now()
+    return Math.min(this.#passDue(), this.#checkDue(), this.#lookDue()) - this.#options.now()
   }
 
   #passDue(): number {
@@ -66,6 +71,23 @@ export class SyncLoop {
   /** A check comes before a pass that is due as well, or changes without end would keep it away for ever. */
   #checkDue(): number {
     return this.#options.sync.knowsKernel ? this.#nextCheck : Number.POSITIVE_INFINITY
+  }
+
+  /** Only while something drains, and not when a pass is to remove what the last look found. */
+  #lookDue(): number {
+    const { sync } = this.#options
+    return sync.knowsKernel && !sync.isDirty && sync.drains.length > 0 ? this.#nextLook : Number.POSITIVE_INFINITY
+  }
+
+  /** Costs at most a twentieth of the time; a look that fails is made again, and deadlines hold all the same. */
+  async #look(): Promise<void> {
+    const { sync, now, events } = this.#options
+    const start = now()
+    await sync.lookAtDrains().catch((error: unknown) => {
+      events.emit('lookFailed', { family: sync.family, error: asError(error) })
+    })
+    const end = now()
+    this.#nextLook = end + Math.min(longestBetweenLooks, Math.max(shortestBetweenLooks, 20 * (end - start)))
   }
 
   #sleep(milliseconds: number): Promise<void> {

@@ -21,6 +21,7 @@ const report: SyncReport = {
   milliseconds: 0,
   restoreMilliseconds: 0,
   quarantined: 0,
+  draining: 0,
   hasNodePorts: false,
 }
 

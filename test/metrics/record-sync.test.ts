@@ -46,7 +46,7 @@ function programmed(fields: Partial<Programmed> = {}): Programmed {
 }
 
 function report(fields: Partial<SyncReport> = {}): SyncReport {
-  const counts = { services: 0, touchedServices: 0, written: 0, removed: 0, quarantined: 0, hasNodePorts: false }
+  const counts = { services: 0, touchedServices: 0, written: 0, removed: 0, quarantined: 0, draining: 0, hasNodePorts: false }
   return { family: 'IPv4', kind: 'full', lines: 0, milliseconds: 0, restoreMilliseconds: 0, ...counts, ...fields }
 }
 

@@ -49,6 +49,7 @@ describe('servicePorts', () => {
       externalTrafficPolicy: 'Local',
       affinityTimeoutSeconds: 10_800,
       healthCheckNodePort: 32_000,
+      ipvsScheduler: undefined,
     }
     const ofIPv4 = {
       ...shared,

@@ -28,6 +28,7 @@ const report: SyncReport = {
   milliseconds: 20,
   restoreMilliseconds: 5,
   quarantined: 0,
+  draining: 0,
   hasNodePorts: true,
 }
 

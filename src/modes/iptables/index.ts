@@ -2,6 +2,7 @@
 import { chainQuery, type IptablesTools, saveQuery, type Table, tableSection, tables } from '../../kernel/iptables.ts'
 import type { Query } from '../../kernel/plan.ts'
 import type { IpFamily } from '../../model/address.ts'
+import { nodePortDestinations } from '../../model/node.ts'
 import type { Extent, Mode } from '../mode.ts'
 import { confirm } from '../rules/confirm.ts'
 import { difference, isWrittenWhole } from '../rules/diff.ts'
@@ -34,6 +35,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     drift: driftOf,
     learnAliases,
     ruleCounts,
+    nodePortAddresses: (settings, node) => nodePortDestinations(settings, node, family),
     packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },
   }
 }

@@ -58,7 +58,8 @@ function confirmEverything({ observed, desired, sweep }: Change<Desired, Observe
 function remains(table: ObservedTable, sweep: boolean): ObservedTable {
   const used = usedByOthers(table)
   const leaves = [...table.leaves].filter(([chain]) => !sweep || used.has(chain))
-  return { ...table, leaves: new Map(leaves), dispatch: new Map() }
+  const shared = new Map([...table.shared].map(([chain, rules]) => [chain, new Set(rules)]))
+  return { ...table, leaves: new Map(leaves), dispatch: new Map(), shared }
 }
 
 function sharedRules(observed: Observed, table: Table, chain: string): Set<string> {

@@ -1,0 +1,42 @@
+// Which virtual servers are ours to change and remove: others (keepalived, an operator by hand) use IPVS as well, and theirs survive everything.
+import { type ServerName, serverPlace } from '../../kernel/ipvsadm.ts'
+import { contains, familyOf } from '../../model/address.ts'
+import { nodePortKind, type SetKind, setName } from './names.ts'
+import type { Desired, Observed } from './state.ts'
+
+interface State {
+  readonly desired: Pick<Desired, 'settings' | 'nodeAddresses' | 'formerNodeAddresses'>
+  readonly observed: Pick<Observed, 'sets' | 'addresses'>
+}
+
+/**
+ * A service proxy's: its address is on kube-ipvs0, or it stands with its port in one of the sets, or it is at a node address with a port in a set of
+ * node ports. In ipvs.excludeCIDRs it is never ours.
+ */
+export function isOurs(name: ServerName, { desired, observed }: State): boolean {
+  const place = serverPlace(name)
+  if (place === undefined || desired.settings.excludeCidrs.some(range => contains(range, place.address))) return false
+  const { address, port, protocol } = place
+  const has = hasEntry(observed, place.address.includes(':') ? 'IPv6' : 'IPv4')
+  const entry = `${address},${protocol.toLowerCase()}:${port}`
+  if (observed.addresses.has(address) || addressKinds.some(kind => has(kind, entry))) return true
+  const nodePort = protocol === 'SCTP' ? entry : String(port)
+  const isNodes = desired.nodeAddresses.includes(address) || desired.formerNodeAddresses.has(address)
+  return isNodes && has(nodePortKind(protocol, 'all'), nodePort)
+}
+
+const externalKinds: readonly SetKind[] = ['LOAD-BALANCER', 'EXTERNAL-IP', 'EXTERNAL-IP-LOCAL']
+const addressKinds: readonly SetKind[] = ['CLUSTER-IP', ...externalKinds]
+
+/** Whether it is at a load balancer's or external address, which may be somebody else's as soon as the Service is gone. */
+export function isExternal(name: ServerName, { observed }: Pick<State, 'observed'>): boolean {
+  const place = serverPlace(name)
+  if (place === undefined) return false
+  const { address, port, protocol } = place
+  const has = hasEntry(observed, familyOf(address))
+  return externalKinds.some(kind => has(kind, `${address},${protocol.toLowerCase()}:${port}`))
+}
+
+function hasEntry({ sets }: State['observed'], family: 'IPv4' | 'IPv6'): (kind: SetKind, entry: string) => boolean {
+  return (kind, entry) => sets.get(setName(kind, family))?.entries.has(entry) ?? false
+}

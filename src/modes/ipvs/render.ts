@@ -1,0 +1,79 @@
+// Decisions → Desired, anew or for the Services that changed.
+import type { IpFamily } from '../../model/address.ts'
+import type { Decision } from '../../model/traffic-policy.ts'
+import type { RenderInput, Scope } from '../mode.ts'
+import { baseChains } from './base-chains.ts'
+import { replaceService } from './claims.ts'
+import { noticeEndpoints } from './drain-endpoints.ts'
+import { type EntryContext, outFilterRules, serviceAddresses, setEntries } from './set-entries.ts'
+import { type Desired, nothingDirty, type Rendered } from './state.ts'
+import { chooseScheduler, type IpvsAbilities, nodePortAddresses, virtualServers } from './virtual-servers.ts'
+
+export interface RenderOptions {
+  readonly desired: Desired | undefined
+  readonly scope: Scope
+  readonly input: RenderInput
+  readonly family: IpFamily
+  readonly abilities: IpvsAbilities
+}
+
+export function render({ desired: before, scope, input, family, abilities }: RenderOptions): Desired {
+  const { decisions, settings, node } = input
+  const nodeAddresses = nodePortAddresses(settings, node, family)
+  const base: Desired['base'] = isUsed => baseChains({ settings, node, family, isUsed })
+  const whole = before === undefined || scope === 'everything'
+  const desired = whole ? startOver(before, { base, settings: settings.ipvs, nodeAddresses }) : before
+  const context: ServiceContext = { node, nodeAddresses, usual: settings.ipvs.scheduler, abilities }
+  for (const key of whole ? decisions.keys() : scope) {
+    const ofService = decisions.get(key) ?? []
+    const after = ofService.length === 0 ? undefined : renderService(ofService, context)
+    noticeEndpoints(desired, key, { before: before?.services.get(key), after })
+    replaceService(desired, key, after)
+  }
+  return desired
+}
+
+/** What drains is known on: else it would begin anew. */
+function startOver(before: Desired | undefined, facts: Pick<Desired, 'base' | 'settings' | 'nodeAddresses'>): Desired {
+  const earlier = [...(before?.nodeAddresses ?? []), ...(before?.formerNodeAddresses ?? [])]
+  return {
+    ...facts,
+    formerNodeAddresses: new Set(earlier.filter(address => !facts.nodeAddresses.includes(address))),
+    services: new Map(),
+    claims: new Map(),
+    sets: new Map(),
+    servers: new Map(),
+    addresses: new Set(),
+    draining: before?.draining ?? new Map(),
+    dirty: nothingDirty(),
+    outFilter: new Map(),
+  }
+}
+
+interface ServiceContext extends EntryContext {
+  /** The scheduler of Services that ask for none. */
+  readonly usual: string
+  readonly abilities: IpvsAbilities
+}
+
+export function renderService(decisions: readonly Decision[], context: ServiceContext): Rendered {
+  const [first] = decisions
+  const { scheduler, refused } =
+    first === undefined ? { scheduler: context.usual, refused: undefined } : chooseScheduler(first.servicePort, context)
+  const entries = decisions.flatMap(decision => setEntries(decision, context))
+  return {
+    servers: new Map(
+      decisions.flatMap(decision => [...virtualServers(decision, { scheduler, nodeAddresses: context.nodeAddresses })]),
+    ),
+    entries: [...new Map(entries.map(item => [`${item.set} ${item.entry}`, item])).values()],
+    addresses: [...new Set(decisions.flatMap(({ servicePort }) => serviceAddresses(servicePort)))],
+    outFilter: decisions.flatMap(({ servicePort }) => outFilterRules(servicePort, context.node)),
+    endpoints: endpointsOf(decisions),
+    refusedScheduler: refused,
+  }
+}
+
+function endpointsOf(decisions: readonly Decision[]): readonly string[] {
+  const names = decisions.flatMap(({ reachable, unselected }) => [...reachable.map(({ hostPort }) => hostPort), ...unselected])
+  return [...new Set(names)]
+}

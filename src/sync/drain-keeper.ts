@@ -1,0 +1,51 @@
+// What drains, between a mode that knows what may linger and a loop that knows when to look. Does nothing in a mode where nothing drains.
+import type { Exec } from '../kernel/exec.ts'
+import type { Change, Drain, Draining } from '../modes/mode.ts'
+import { runQueries } from './apply.ts'
+
+/** What a former process noted, by `server realServer`. */
+export type EarlierDrains = ReadonlyMap<string, Pick<Drain, 'since' | 'goneSince'>>
+
+export interface DrainKeeperOptions<Desired, Observed> {
+  readonly draining: Draining<Desired, Observed> | undefined
+  readonly exec: Exec
+  /** Milliseconds since 1970: a deadline outlives the process. */
+  readonly wall: () => number
+  readonly earlier: EarlierDrains
+}
+
+export class DrainKeeper<Desired, Observed> {
+  readonly #options: DrainKeeperOptions<Desired, Observed>
+  #hasNews = false
+
+  constructor(options: DrainKeeperOptions<Desired, Observed>) {
+    this.#options = options
+  }
+
+  /** Whether a look found something that is over. */
+  get hasNews(): boolean {
+    return this.#hasNews
+  }
+
+  keep(change: Change<Desired, Observed>): Desired {
+    const { draining, wall, earlier } = this.#options
+    this.#hasNews = false
+    return draining?.keep(change, { now: wall(), earlier }) ?? change.desired
+  }
+
+  /** Throws CommandError where the kernel does not tell; deadlines hold all the same. */
+  async look(desired: Desired | undefined): Promise<void> {
+    const { draining, exec, wall } = this.#options
+    if (draining === undefined || desired === undefined) return
+    let outputs: readonly string[] | undefined
+    try {
+      outputs = await runQueries(draining.queries, exec)
+    } finally {
+      if (draining.look(desired, outputs, wall())) this.#hasNews = true
+    }
+  }
+
+  list(desired: Desired | undefined): readonly Drain[] {
+    return desired === undefined ? [] : (this.#options.draining?.list(desired) ?? [])
+  }
+}
