@@ -1,19 +1,21 @@
-// `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours from both iptables backends and both IP families.
+// `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours from both iptables backends and both IP families, and
+// puts back the kernel parameters that the state file tells of.
 // Refuses while a Switchyard or a kube-proxy lives here: their chains have the same names.
 import { readFile } from 'node:fs/promises'
 import { bool } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
-import type { Flags } from '../config/flags.ts'
+import { type Flags, flags as runFlags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
 import { type Backend, saveQuery, toolsOf } from '../kernel/iptables.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
-import { createSysctl } from '../kernel/sysctl.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
 import { iptablesMode } from '../modes/iptables/index.ts'
 import { retire } from '../modes/rules/retire.ts'
 import { applyPlan } from '../sync/apply.ts'
+import { routeLocalnet } from '../sync/route-localnet.ts'
+import { openParameters } from './cleanup-parameters.ts'
 
 const flags: Flags = {
   'dry-run': { type: bool, default: false, help: 'Print what would be removed, and remove nothing.', withConfig: 'applies' },
@@ -23,22 +25,37 @@ const flags: Flags = {
     help: 'Do not look whether a Switchyard or a kube-proxy is running.',
     withConfig: 'applies',
   },
+  'state-dir': runFlags['state-dir'],
+  'sysctl-root': runFlags['sysctl-root'],
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
 }
 
 interface Wishes {
   readonly 'dry-run'?: boolean
   readonly force?: boolean
+  readonly 'state-dir'?: string
+  readonly 'sysctl-root'?: string
   readonly help?: boolean
 }
 
-const usage = `Usage: switchyard cleanup [--dry-run] [--force]
+export interface CleanupOptions {
+  readonly dryRun: boolean
+  readonly force: boolean
+  /** Where the daemon kept its state, and where it set kernel parameters. */
+  readonly stateDirectory: string
+  readonly sysctlRoot: string
+}
+
+const usage = `Usage: switchyard cleanup [--dry-run] [--force] [--state-dir DIR] [--sysctl-root DIR]
 
 Removes every chain and jump of ours from both iptables backends, IPv4 and IPv6. Nothing of others is touched: KUBE-FIREWALL stays where
-kubelet uses it, and a chain of ours that a foreign rule jumps to is emptied, kept and named.
+kubelet uses it, and a chain of ours that a foreign rule jumps to is emptied, kept and named. Kernel parameters get back the values that
+they had before Switchyard changed them; it kept them in its state folder.
 
-  --dry-run  print what would be removed, and remove nothing
-  --force    do not look whether a Switchyard or a kube-proxy is running here
+  --dry-run          print what would be removed, and remove nothing
+  --force            do not look whether a Switchyard or a kube-proxy is running here
+  --state-dir DIR    the state folder that Switchyard ran with (default ${runFlags['state-dir'].default})
+  --sysctl-root DIR  where kernel parameters can be written (default ${runFlags['sysctl-root'].default})
 `
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -49,11 +66,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     for (const word of positionals) process.stderr.write(`switchyard: cleanup takes no argument ${JSON.stringify(word)}\n`)
     return 64
   }
-  return cleanup({ dryRun: values['dry-run'] === true, force: values.force === true })
+  return cleanup({
+    dryRun: values['dry-run'] === true,
+    force: values.force === true,
+    stateDirectory: values['state-dir'] ?? runFlags['state-dir'].default,
+    sysctlRoot: values['sysctl-root'] ?? runFlags['sysctl-root'].default,
+  })
 }
 
 /** Prints what it removes. Exit status 1 where something is in the way or failed. */
-export async function cleanup({ dryRun, force }: { readonly dryRun: boolean; readonly force: boolean }): Promise<number> {
+export async function cleanup(options: CleanupOptions): Promise<number> {
+  const { dryRun, force, stateDirectory, sysctlRoot } = options
   const living = force ? undefined : await findLivingWriter()
   if (living !== undefined) {
     process.stderr.write(
@@ -61,15 +84,20 @@ export async function cleanup({ dryRun, force }: { readonly dryRun: boolean; rea
     )
     return 1
   }
-  let failures = 0
+  const parameters = await openParameters({ stateDirectory, sysctlRoot, dryRun })
+  // Before the question whether 127.0.0.0/8 needs its guard still.
+  let failures = await parameters.putBack([routeLocalnet])
+  const guardNeeded = await parameters.isLocalnetRouted()
   for (const family of ipFamilies) {
     for (const backend of await backendsInUse(family)) {
-      await cleanOne({ family, backend, dryRun, exec: createExec() }).catch((error: unknown) => {
+      await cleanOne({ family, backend, dryRun, guardNeeded, exec: createExec() }).catch((error: unknown) => {
         failures++
         process.stderr.write(`switchyard: ${family}, ${backend} backend: ${error instanceof Error ? error.message : error}\n`)
       })
     }
   }
+  failures += await parameters.putBack('all that are left')
+  if (failures === 0) await parameters.forget()
   return failures === 0 ? 0 : 1
 }
 
@@ -86,16 +114,22 @@ async function backendsInUse(family: IpFamily): Promise<readonly Backend[]> {
   return names.trim() === '' ? ['nft'] : ['nft', 'legacy']
 }
 
-async function cleanOne(options: { family: IpFamily; backend: Backend; dryRun: boolean; exec: Exec }): Promise<void> {
+async function cleanOne(options: {
+  readonly family: IpFamily
+  readonly backend: Backend
+  readonly dryRun: boolean
+  /** While packets to 127.0.0.0/8 may come in from outside, the rule that drops them stays. */
+  readonly guardNeeded: boolean
+  readonly exec: Exec
+}): Promise<void> {
   const { family, backend, dryRun, exec } = options
   const tools = toolsOf(family, backend)
   const { stdout } = await exec(saveQuery(tools))
   const observed = iptablesMode(family, tools).parse([stdout], 'everything', new Map())
-  // While packets to 127.0.0.0/8 may come in from outside, the rule that drops them stays.
-  const guardNeeded = family === 'IPv4' && (await createSysctl('/proc/sys').read('net.ipv4.conf.all.route_localnet')) === '1'
+  const guardNeeded = family === 'IPv4' && options.guardNeeded
   const plan = retire({ observed, save: stdout, tools, keepFirewall: guardNeeded || hasKubeletHint(stdout) })
   const where = `${family}, ${backend} backend`
-  if (guardNeeded) say(`${where}: KUBE-FIREWALL stays: net.ipv4.conf.all.route_localnet is 1, and it guards 127.0.0.0/8\n`)
+  if (guardNeeded) say(`${where}: KUBE-FIREWALL stays: ${routeLocalnet} is 1, and it guards 127.0.0.0/8\n`)
   for (const what of plan.kept) say(`${where}: kept, emptied: ${what}\n`)
   if (plan.steps.length === 0) return void say(`${where}: nothing of ours\n`)
   if (!dryRun) await applyPlan(plan, exec)

@@ -3,21 +3,25 @@ import type { Sysctl } from '../kernel/sysctl.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { TrafficSettings } from '../model/node.ts'
 import type { SyncEmitter } from '../sync/events.ts'
+import type { Originals } from '../sync/originals.ts'
 import { enableRouteLocalnet } from '../sync/route-localnet.ts'
 import type { Logger } from './log.ts'
 
 export function keepRouteLocalnet(options: {
   readonly events: SyncEmitter
   readonly sysctl: Sysctl
-  readonly settings: () => TrafficSettings
+  /** Undefined while a mode is in force in which node ports do not answer on 127.0.0.1. */
+  readonly settings: () => TrafficSettings | undefined
+  readonly originals?: Originals
   readonly log: Logger
 }): void {
-  const { events, sysctl, settings, log } = options
+  const { events, sysctl, settings, originals, log } = options
   let complained = false
   let needed = false
   const keep = (family: IpFamily): void => {
-    if (family !== 'IPv4') return
-    enableRouteLocalnet({ sysctl, settings: settings(), hasNodePorts: needed })
+    const current = settings()
+    if (family !== 'IPv4' || current === undefined) return
+    enableRouteLocalnet({ sysctl, settings: current, hasNodePorts: needed, originals })
       .then(changed => {
         if (changed !== undefined) log.info(changed)
         complained = false

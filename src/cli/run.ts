@@ -22,7 +22,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const loaded = load()
   if (loaded.config === undefined) return refuse([...loaded.errors, ...loaded.warnings])
   if (flags['write-config-to'] !== undefined) return writeConfig(flags['write-config-to'], loaded)
-  if (flags.cleanup === true) return (await import('./cleanup.ts')).cleanup({ dryRun: false, force: false })
+  if (flags.cleanup === true) {
+    const { stateDirectory, sysctlRoot } = loaded.config
+    return (await import('./cleanup.ts')).cleanup({ dryRun: false, force: false, stateDirectory, sysctlRoot })
+  }
   const log = createLogger(loaded.config.logging)
   for (const problem of loaded.warnings) log.warn(formatProblem(problem))
   for (const problem of loaded.notices) log.info(formatProblem(problem))

@@ -71,7 +71,11 @@ export const flags = {
     'Print the version and exit; =raw: with all its parts.',
   ),
   help: option(bool, false, 'Print this and exit.', { letter: 'h' }),
-  'state-dir': option(text(), '/run/switchyard', 'Folder for state that survives a restart; nothing is kept there yet.'),
+  'state-dir': option(
+    text(),
+    '/run/switchyard',
+    'Folder for state that survives a restart: kernel parameters as they were before, and what drains since when.',
+  ),
   'sysctl-root': option(text(), '/proc/sys', 'Where the kernel settings are mounted writable.'),
   'iptables-backend': switchyard('backend'),
   kubeconfig: kubeProxy('clientConnection.kubeconfig'),

@@ -2,19 +2,23 @@
 // and only where a node port exists.
 import type { Sysctl } from '../kernel/sysctl.ts'
 import { servesLocalhostNodePorts, type TrafficSettings } from '../model/node.ts'
+import type { Originals } from './originals.ts'
 
-const parameter = 'net.ipv4.conf.all.route_localnet'
+export const routeLocalnet = 'net.ipv4.conf.all.route_localnet'
 
 /** Gives what was changed, in words; undefined where nothing was to do. Throws where the kernel refuses. */
 export async function enableRouteLocalnet(options: {
   readonly sysctl: Sysctl
   readonly settings: TrafficSettings
   readonly hasNodePorts: boolean
+  /** Where the value from before is kept, for cleanup. */
+  readonly originals?: Originals | undefined
 }): Promise<string | undefined> {
-  const { sysctl, settings, hasNodePorts } = options
+  const { sysctl, settings, hasNodePorts, originals } = options
   if (!hasNodePorts || !servesLocalhostNodePorts(settings, 'IPv4')) return undefined
-  const before = await sysctl.read(parameter)
+  const before = await sysctl.read(routeLocalnet)
   if (before === '1') return undefined
-  await sysctl.write(parameter, '1')
-  return `${parameter}: ${before ?? 'absent'} -> 1, so that node ports answer on 127.0.0.1 (iptables.localhostNodePorts)`
+  if (before !== undefined) await originals?.record(routeLocalnet, { from: before, to: '1' })
+  await sysctl.write(routeLocalnet, '1')
+  return `${routeLocalnet}: ${before ?? 'absent'} -> 1, so that node ports answer on 127.0.0.1 (iptables.localhostNodePorts)`
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { CommandError, createExec, type Exec } from '../../src/kernel/exec.ts'
 import { type Backend, parseSave, tableSection, tables, toolsOf } from '../../src/kernel/iptables.ts'
+import { openStateFile } from '../../src/kernel/state-file.ts'
 import { ipFamilies } from '../../src/model/address.ts'
 import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { createSyncEmitter } from '../../src/sync/events.ts'
@@ -128,6 +129,45 @@ describe('cleanup', () => {
     assert.match(stdout, /KUBE-FIREWALL stays: net.ipv4.conf.all.route_localnet is 1/)
     const { stdout: rules } = await exec({ argv: ['iptables-nft', '-S'] })
     assert.match(rules, /-A INPUT -j KUBE-FIREWALL\n[\s\S]*-A KUBE-FIREWALL .*block incoming localnet/)
+  })
+
+  it('puts back kernel parameters as they were, and only then takes the guard of 127.0.0.0/8 away', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const folder = await mkdtemp(join(tmpdir(), 'cleanup-'))
+    const exec = createExec({ prefix: namespace.prefix })
+    const sysctl = async (command: string): Promise<string> =>
+      (await exec({ argv: ['sh', '-c', `cd /proc/sys/net/ipv4; ${command}`] })).stdout
+    await programNode(exec, 'nft')
+    await sysctl(
+      'echo 1 > conf/all/route_localnet; echo 1 > conf/all/arp_ignore; echo 1 > conf/all/arp_announce; echo 1 > ip_forward',
+    )
+    const changed = (before: string, set: string) => ({ before, set })
+    const state = await openStateFile({ path: join(folder, 'state.json'), warn: message => assert.fail(message) })
+    await state.update({
+      sysctls: {
+        'net.ipv4.conf.all.route_localnet': changed('0', '1'),
+        'net.ipv4.conf.all.arp_ignore': changed('0', '1'),
+        'net.ipv4.conf.all.arp_announce': changed('0', '2'),
+        'net.ipv4.ip_forward': changed('0', '1'),
+      },
+    })
+    const command = [program, 'cleanup', '--state-dir', folder]
+    const values = 'cat conf/all/route_localnet conf/all/arp_ignore conf/all/arp_announce ip_forward'
+
+    const { stdout: would } = await exec({ argv: [...command, '--dry-run'] })
+    assert.match(would, /^would set net\.ipv4\.conf\.all\.route_localnet: 1 -> 0, as it was before Switchyard\n/)
+    assert.match(would, /-X KUBE-FIREWALL/)
+    assert.equal(await sysctl(values), '1\n1\n1\n1\n', 'a dry run changes nothing')
+
+    const { stdout } = await exec({ argv: command })
+    assert.match(
+      stdout,
+      /^net\.ipv4\.conf\.all\.route_localnet: 1 -> 0[\s\S]*arp_ignore: 1 -> 0[\s\S]*arp_announce stays 1, which somebody/,
+    )
+    assert.equal(await sysctl(values), '0\n0\n1\n1\n')
+    assert.doesNotMatch((await exec({ argv: ['iptables-nft', '-S'] })).stdout, /KUBE-FIREWALL/)
+    assert.doesNotMatch((await exec({ argv: command })).stdout, /net\.ipv4/, 'nothing is left to say')
+    await rm(folder, { recursive: true })
   })
 
   it('refuses while a Switchyard lives here, and names it', async () => {
