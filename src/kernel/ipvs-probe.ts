@@ -12,7 +12,7 @@ export interface IpvsSupport {
   readonly missing: readonly string[]
   /** Of the schedulers that were asked for; no virtual server may name one of these. */
   readonly missingSchedulers: ReadonlySet<string>
-  /** What could not be told. */
+  /** What could not be told, and what only some Services need and is not there. */
   readonly notes: readonly string[]
 }
 
@@ -54,6 +54,9 @@ export const ipvsModules: readonly string[] = [
   'dummy',
 ]
 
+/** Only the rules of Services with loadBalancerSourceRanges look into IPVS's own connections. */
+export const sourceRangesModule = 'xt_ipvs'
+
 export const schedulerModule = (scheduler: string): string => `ip_vs_${scheduler}`
 
 /** Loads what it can, asks the tools, and judges. Rejects for nothing that a host may lack. */
@@ -61,7 +64,7 @@ export async function probeIpvs(
   options: Wishes & { readonly exec: Exec; readonly host?: { readonly root: string; readonly release: string } },
 ): Promise<IpvsSupport> {
   const { exec, host = { root: '/', release: release() }, ...wishes } = options
-  const needed = [...ipvsModules, schedulerModule(wishes.scheduler)]
+  const needed = [...ipvsModules, sourceRangesModule, schedulerModule(wishes.scheduler)]
   const { present } = await readModuleFacts(host)
   const absent = needed.filter(name => !present.has(name))
   const notLoaded = await loadModules(absent, exec)
@@ -91,17 +94,14 @@ async function complaintOf(argv: readonly string[], exec: Exec): Promise<Command
 
 /** Pure. */
 export function judge(evidence: IpvsEvidence, { scheduler, schedulers }: Wishes): IpvsSupport {
-  const verdicts = ipvsModules.map(name => ({ name, verdict: moduleVerdict(name, evidence) }))
+  const verdicts = ipvsModules.map(name => verdictOn(name, evidence))
   const missingSchedulers = new Set(
     schedulers.filter(name => moduleVerdict(schedulerModule(name), evidence).answer === 'unsupported'),
   )
   return {
     missing: [...missingModules(verdicts), ...missingTools(evidence), ...missingScheduler(scheduler, schedulers, evidence)],
     missingSchedulers,
-    notes: unclear([
-      ...verdicts,
-      { name: schedulerModule(scheduler), verdict: moduleVerdict(schedulerModule(scheduler), evidence) },
-    ]),
+    notes: [...unclear([...verdicts, verdictOn(schedulerModule(scheduler), evidence)]), ...withoutSourceRanges(evidence)],
   }
 }
 
@@ -122,6 +122,10 @@ function moduleVerdict(name: string, { facts, notLoaded, answers }: IpvsEvidence
 }
 
 type NamedVerdict = { readonly name: string; readonly verdict: Verdict }
+
+function verdictOn(name: string, evidence: IpvsEvidence): NamedVerdict {
+  return { name, verdict: moduleVerdict(name, evidence) }
+}
 
 /** One message for all that lack for the same reason. */
 function missingModules(verdicts: readonly NamedVerdict[]): readonly string[] {
@@ -154,6 +158,13 @@ function unclear(verdicts: readonly NamedVerdict[]): readonly string[] {
   return byReason(verdicts, 'could not tell').map(
     ([reason, names]) => `cannot tell whether this kernel has ${names.join(', ')} (${reason}); taken as there`,
   )
+}
+
+function withoutSourceRanges(evidence: IpvsEvidence): readonly string[] {
+  const verdict = moduleVerdict(sourceRangesModule, evidence)
+  if (verdict.answer !== 'unsupported') return []
+  const consequence = 'Services with loadBalancerSourceRanges cannot be programmed'
+  return [`this kernel does not have ${sourceRangesModule} (${verdict.reason}): ${consequence}`]
 }
 
 function byReason(verdicts: readonly NamedVerdict[], answer: 'unsupported' | 'could not tell'): [string, readonly string[]][] {

@@ -66,6 +66,10 @@ describe('the DaemonSet', () => {
     const writable = mountsOf(pod, agent).flatMap(({ mount }) => (mount.readOnly === true ? [] : [mount.mountPath]))
     assert.ok(writable.includes(`${flags['sysctl-root']}/net`), 'sysctls')
     assert.ok(writable.includes(String(flags['state-dir'])), 'state')
+    const init = container(pod, 'init')
+    const ofInit = mountsOf(pod, init).find(({ mount }) => mount.mountPath === String(flagsOf(init)['state-dir']))
+    assert.equal(flagsOf(init)['state-dir'], flags['state-dir'])
+    assert.equal(ofInit?.volume.hostPath?.path, '/run/switchyard', 'what the init container changes is put back by cleanup too')
   })
 
   test('the configuration is a folder of both ConfigMaps, never a single file, so that changes arrive', async () => {

@@ -23,6 +23,7 @@ const modulesDep = [
   'kernel/net/netfilter/ipset/ip_set_hash_ipportip.ko.xz:',
   'kernel/net/netfilter/ipset/ip_set_hash_ipportnet.ko.xz:',
   'kernel/net/netfilter/xt-set.ko.zst: kernel/net/netfilter/ipset/ip_set.ko.xz',
+  'kernel/net/netfilter/xt_ipvs.ko.xz: kernel/net/netfilter/ipvs/ip_vs.ko.xz',
 ].join('\n')
 
 type Answers = Readonly<Record<string, readonly [CommandFailure, string]>>
@@ -94,6 +95,7 @@ describe('probeIpvs', () => {
       'modprobe -- ip_set_hash_ipportip',
       'modprobe -- ip_set_hash_ipportnet',
       'modprobe -- dummy',
+      'modprobe -- xt_ipvs',
       'modprobe -- ip_vs_rr',
     ])
   })
@@ -135,6 +137,7 @@ describe('probeIpvs', () => {
       title: 'a node that loads no module any more',
       files: { ...debian, 'proc/sys/kernel/modules_disabled': '1\n', 'sys/module/ip_set/parameters/max_sets': '256' },
       failing: { modprobe: ['not permitted', 'Operation not permitted'] },
+      notes: [/does not have xt_ipvs/],
       missing: [
         /the kernel modules ip_set_bitmap_port, .*, xt_set, .*\(kernel\.modules_disabled forbids loading it\)/,
         /^ipvs\.scheduler rr/,
@@ -144,6 +147,13 @@ describe('probeIpvs', () => {
       title: 'a module whose file is refused',
       failing: { 'modprobe -- xt_set': ['failed', "modprobe: ERROR: could not insert 'xt_set': Key was rejected by service"] },
       missing: [/the kernel module xt_set, .*Key was rejected/],
+    },
+    {
+      title: 'a kernel without the match that only source ranges need: only a note',
+      files: { ...debian, [`${folder}/modules.dep`]: modulesDep.replace('xt_ipvs', 'xt_other') },
+      failing: notFound('xt_ipvs'),
+      missing: [],
+      notes: [/^this kernel does not have xt_ipvs \(.*\): Services with loadBalancerSourceRanges cannot be programmed$/],
     },
     {
       title: 'a kernel without sets',
