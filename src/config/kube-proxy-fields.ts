@@ -90,7 +90,11 @@ export const kubeProxyFields = {
   'ipvs.minSyncPeriod': live(durationOrZero, 0, 'As iptables.minSyncPeriod, in ipvs mode; 1s without a file.'),
   'ipvs.scheduler': live(choice(...ipvsSchedulers), 'rr', 'Scheduler of every virtual server.', 'zero is unset'),
   'ipvs.excludeCIDRs': live(strings, [], 'Virtual servers in these ranges are never touched.'),
-  'ipvs.strictARP': live(bool, false, 'arp_ignore 1 and arp_announce 2: nodes do not answer ARP for service addresses; switched off, both are as they were before.'),
+  'ipvs.strictARP': live(
+    bool,
+    false,
+    'arp_ignore 1 and arp_announce 2: nodes do not answer ARP for service addresses; switched off, both are as they were before.',
+  ),
   'ipvs.tcpTimeout': live(durationOrZero, 0, 'Idle TCP connections; 0s: leave the kernel as it is.'),
   'ipvs.tcpFinTimeout': live(durationOrZero, 0, 'TCP connections after a FIN; 0s: leave the kernel as it is.'),
   'ipvs.udpTimeout': live(durationOrZero, 0, 'UDP flows; 0s: leave the kernel as it is.'),
