@@ -54,6 +54,11 @@ const wrong: readonly { readonly title: string; readonly rows: unknown; readonly
     rows: [{ ...row, from: 'pod/a', sticky: true, expiresAfter: 2 }],
     error: /row 1: expiresAfter needs/,
   },
+  {
+    title: 'a refusal over SCTP',
+    rows: [{ ...row, to: '10.96.0.1:80/SCTP', expect: 'refused' }],
+    error: /row 1: over SCTP nobody can tell/,
+  },
   { title: 'the same row twice', rows: [row, row], error: /two rows say the same: outside -> 10\.96\.0\.1/ },
 ]
 

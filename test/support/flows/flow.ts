@@ -2,6 +2,7 @@
 // that is not in the grammar of test/cases/README.md is an error that names the row.
 import { isIPv4, isIPv6 } from 'node:net'
 import * as v from 'valibot'
+import type { TransportProtocol } from '../lab/agent/protocol.ts'
 
 export type ProxyMode = 'iptables' | 'ipvs'
 
@@ -25,7 +26,7 @@ export interface Destination {
   readonly address: string
   readonly family: 'ipv4' | 'ipv6'
   readonly port: number
-  readonly protocol: 'TCP' | 'UDP'
+  readonly protocol: TransportProtocol
 }
 
 export interface Flow {
@@ -95,6 +96,8 @@ function expand(row: Row, { mode, where }: { mode: ProxyMode; where: string }): 
   if (expiresAfter !== undefined && !(sticky && row.from.every(from => from === 'outside'))) {
     throw new Error(`${where}: expiresAfter needs \`sticky: true\` and \`from: outside\`, which has addresses enough to tell`)
   }
+  if (row.to.some(to => to.endsWith('/SCTP')) && [row.expect, expect].includes('refused'))
+    throw new Error(`${where}: over SCTP nobody can tell refused from dropped: Linux tries on whatever ICMP says`)
   return row.from.flatMap(from =>
     row.to.map(to => ({ ...shared, from, to: decodeDestination(to, where), title: title(from, to, row) })),
   )
@@ -111,11 +114,11 @@ function title(from: string, to: string, { expect, spread, sticky, expiresAfter 
 }
 
 function decodeDestination(text: string, where: string): Destination {
-  const [, bracketed, plain, port, protocol] = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d+)\/(TCP|UDP)$/.exec(text) ?? []
+  const [, bracketed, plain, port, protocol] = /^(?:\[([0-9a-f:]+)\]|([0-9.]+)):(\d+)\/(TCP|UDP|SCTP)$/.exec(text) ?? []
   const address = bracketed ?? plain ?? ''
   const known = bracketed === undefined ? isIPv4(address) : isIPv6(address)
-  if (!known || (protocol !== 'TCP' && protocol !== 'UDP')) {
-    throw new Error(`${where}: \`to: ${text}\` is not ADDRESS:PORT/TCP or /UDP (IPv6 in brackets)`)
+  if (!known || (protocol !== 'TCP' && protocol !== 'UDP' && protocol !== 'SCTP')) {
+    throw new Error(`${where}: \`to: ${text}\` is not ADDRESS:PORT/TCP, /UDP or /SCTP (IPv6 in brackets)`)
   }
   return { address, family: bracketed === undefined ? 'ipv4' : 'ipv6', port: Number(port), protocol }
 }

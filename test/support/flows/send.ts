@@ -46,7 +46,8 @@ export function nodeIdentity({ node }: Lab): NodeIdentity {
 
 async function listenOnNode(lab: Lab, { port, protocol }: Destination): Promise<void> {
   const { name } = lab.node
-  await lab.agent(name).ask('serve', { name, tcp: protocol === 'TCP' ? [port] : [], udp: protocol === 'UDP' ? [port] : [] })
+  const portsOf = (each: Destination['protocol']) => (each === protocol ? [port] : [])
+  await lab.agent(name).ask('serve', { name, tcp: portsOf('TCP'), udp: portsOf('UDP'), sctp: portsOf('SCTP') })
 }
 
 function isSilence(expect: Flow['expect']): expect is Extract<Expectation, string> {

@@ -2,7 +2,7 @@
 // running proxy, so each is also a live change from the one before; a case with a configuration gets a proxy of its own.
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
-import { type Lab, startLab } from '../lab/lab.ts'
+import { defaultServe, type Lab, type LabOptions, startLab } from '../lab/lab.ts'
 import { type ProxyOptions, type RunningProxy, startProxy } from '../lab/proxy.ts'
 import { type Case, loadCases } from './cases.ts'
 import { checkFlow } from './check.ts'
@@ -18,6 +18,8 @@ export interface PacketSuite {
   readonly only?: readonly string[]
   /** Every other case, so that two machines can share the work. */
   readonly half?: 'first' | 'second'
+  /** Whether the kernel surely has sockets of SCTP, which the cases with such flows need; without, these cases are left out. */
+  readonly sctp?: boolean
 }
 
 export type ProgrammedProxy = AsyncDisposable & Pick<RunningProxy, 'program' | 'stop'>
@@ -25,10 +27,14 @@ export type ProgrammedProxy = AsyncDisposable & Pick<RunningProxy, 'program' | '
 /** Waiting for silence would add up, so the flows of a case run side by side. */
 const sideBySide = 8
 
-export function definePacketTests({ mode, arguments: commandLine, start = startProxy, only, half }: PacketSuite): void {
-  const cases = halved(chosen(loadCases(mode), only), half)
+export function definePacketTests(suite: PacketSuite): void {
+  const { mode, arguments: commandLine, start = startProxy, sctp = false } = suite
+  const cases = chosen(loadCases(mode), suite).filter(each => sctp || !usesSctp(each))
   // The mode stands in the configuration: beside a configuration file kube-proxy's flags count for nothing.
-  const stage = new Stage(({ config, ...options }) => start({ ...options, config: { ...config, mode }, arguments: commandLine }))
+  const stage = new Stage({
+    start: ({ config, ...options }) => start({ ...options, config: { ...config, mode }, arguments: commandLine }),
+    serve: sctp ? { ...defaultServe, sctp: [8080] } : defaultServe,
+  })
   const run = new Set<Flow>()
 
   before(() => stage.start())
@@ -57,14 +63,17 @@ export function definePacketTests({ mode, arguments: commandLine, start = startP
   })
 }
 
-function chosen(cases: readonly Case[], only: readonly string[] = cases.map(({ name }) => name)): readonly Case[] {
+function chosen(cases: readonly Case[], { only = cases.map(({ name }) => name), half }: PacketSuite): readonly Case[] {
   const unknown = only.filter(name => !cases.some(each => each.name === name))
   assert.deepEqual(unknown, [], 'there are no such cases')
-  return cases.filter(({ name }) => only.includes(name))
+  const remainder = { first: 0, second: 1 }
+  return cases
+    .filter(({ name }) => only.includes(name))
+    .filter((_, position) => half === undefined || position % 2 === remainder[half])
 }
 
-function halved(cases: readonly Case[], half: PacketSuite['half']): readonly Case[] {
-  return half === undefined ? cases : cases.filter((_, position) => position % 2 === (half === 'first' ? 0 : 1))
+function usesSctp({ flows }: Case): boolean {
+  return flows.some(({ to }) => to.protocol === 'SCTP')
 }
 
 interface Running {
@@ -86,19 +95,24 @@ function subTest({ t, lab, flow, run }: Running & { readonly flow: Flow }): Prom
   })
 }
 
+interface StageOptions {
+  readonly start: (options: ProxyOptions) => Promise<ProgrammedProxy>
+  readonly serve: NonNullable<LabOptions['serve']>
+}
+
 /** The lab and the proxy in it, set for one case after the other. */
 class Stage {
-  readonly #startProxy: (options: ProxyOptions) => Promise<ProgrammedProxy>
+  readonly #options: StageOptions
   #lab: Lab | undefined
   #proxy: ProgrammedProxy | undefined
   #config: Case['config']
 
-  constructor(start: (options: ProxyOptions) => Promise<ProgrammedProxy>) {
-    this.#startProxy = start
+  constructor(options: StageOptions) {
+    this.#options = options
   }
 
   async start(): Promise<void> {
-    this.#lab = await startLab()
+    this.#lab = await startLab({ serve: this.#options.serve })
   }
 
   async stop(): Promise<void> {
@@ -114,7 +128,7 @@ class Stage {
       this.#proxy = undefined
     }
     this.#config = config
-    this.#proxy ??= await this.#startProxy({ lab: this.#lab, config: config ?? {} })
+    this.#proxy ??= await this.#options.start({ lab: this.#lab, config: config ?? {} })
     await this.#proxy.program(objects)
     return this.#lab
   }

@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net'
+import { reasonOf } from './failure-reason.ts'
 import {
   type ConnectOptions,
   type FailureReason,
@@ -11,9 +12,14 @@ import {
   plainAddress,
   type Target,
 } from './protocol.ts'
+import { connectOnceOverSctp, connectOverSctp } from './sctp.ts'
 
-/** `count` connections, `parallel` at a time, in the order in which they were begun. Never throws: a failure is an outcome. */
+/**
+ * `count` connections, `parallel` at a time (over SCTP one by one), in the order in which they were begun. A failure is an
+ * outcome.
+ */
 export async function connectMany({ count, parallel, ...target }: ConnectOptions): Promise<readonly Outcome[]> {
+  if (target.protocol === 'SCTP') return connectOverSctp(target, count)
   const outcomes: Outcome[] = []
   let begun = 0
   const worker = async () => {
@@ -27,7 +33,14 @@ export async function connectMany({ count, parallel, ...target }: ConnectOptions
 }
 
 export function connectOnce(target: Target): Promise<Outcome> {
-  return target.protocol === 'TCP' ? getOverTcp(target) : askOverUdp(target)
+  switch (target.protocol) {
+    case 'TCP':
+      return getOverTcp(target)
+    case 'UDP':
+      return askOverUdp(target)
+    case 'SCTP':
+      return connectOnceOverSctp(target)
+  }
 }
 
 /** Sends `text` and reads until one whole greeting is there. */
@@ -115,18 +128,4 @@ async function raceTimeout<T>(
   } finally {
     clearTimeout(timer)
   }
-}
-
-const reasons: Readonly<Record<string, FailureReason>> = {
-  ECONNREFUSED: 'refused',
-  ENETUNREACH: 'unreachable',
-  EHOSTUNREACH: 'unreachable',
-  ETIMEDOUT: 'timeout',
-  ECONNRESET: 'reset',
-  EPIPE: 'reset',
-}
-
-function reasonOf(error: unknown): FailureReason {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return reasons[code] ?? 'other'
 }

@@ -1,13 +1,15 @@
 // What the lab and its agents say to each other: one JSON object a line, a request with a number and an answer with the same.
 // The agent is the program inside a namespace: it serves, connects, and holds connections there.
 
-export type TransportProtocol = 'TCP' | 'UDP'
+export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP'
 
 export interface ServeOptions {
   /** What the server calls itself in its answers. */
   readonly name: string
   readonly tcp: readonly number[]
   readonly udp: readonly number[]
+  /** None where nothing is said: not every kernel has SCTP. */
+  readonly sctp?: readonly number[]
 }
 
 export interface Target {

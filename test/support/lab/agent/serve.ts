@@ -1,9 +1,11 @@
-// Servers that answer with their name and the source that they saw: HTTP and line echo on TCP ports, datagrams on UDP ports.
+// Servers that answer with their name and the source that they saw: HTTP and line echo on TCP ports, datagrams on UDP ports,
+// a greeting on SCTP ports.
 // The client closes first (the answer has a length), so that the port's memory of old connections stays with the client.
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { endText, greeting, type ServeOptions } from './protocol.ts'
+import { serveSctp } from './sctp.ts'
 
 const serving = new Map<string, Promise<void>>()
 
@@ -11,11 +13,12 @@ const serving = new Map<string, Promise<void>>()
  * Listens on every port in both families; one that is served already stays as it is. Ends only with the process.
  * Throws where another process has a port.
  */
-export async function serve({ name, tcp, udp }: ServeOptions): Promise<void> {
+export async function serve({ name, tcp, udp, sctp = [] }: ServeOptions): Promise<void> {
   const once = (key: string, start: () => Promise<void>) => serving.get(key) ?? serving.set(key, start()).get(key)
   await Promise.all([
     ...tcp.map(port => once(`TCP ${port}`, () => listen(createServer(answerTcp(name)), port))),
     ...udp.map(port => once(`UDP ${port}`, () => bind(answerUdp(name, port), port))),
+    ...sctp.map(port => once(`SCTP ${port}`, () => serveSctp(name, port))),
   ])
 }
 

@@ -1,4 +1,4 @@
 // Every other case of test/cases with real packets: IPVS mode, the first half.
 import { definePacketTests } from '../../support/flows/suite.ts'
 
-definePacketTests({ mode: 'ipvs', arguments: [], half: 'first' })
+definePacketTests({ mode: 'ipvs', arguments: [], half: 'first', sctp: true })
