@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { whoHas } from '../support/lab/arp.ts'
 import { type Lab, startLab } from '../support/lab/lab.ts'
 import { listNamespaces } from '../support/lab/namespaces.ts'
 import { farClient, namespacesOf } from '../support/lab/network-plan.ts'
@@ -118,6 +119,12 @@ describe('a lab', () => {
     assert.equal(cut.ok, false)
     await agent.ask('release', held)
     await assert.rejects(agent.ask('pingHeld', { held, timeoutMs: 300 }), /nothing runs under number/)
+  })
+
+  test('who answers for an address is asked by ARP', async () => {
+    const { stdout } = await lab.run('node1', ['cat', '/sys/class/net/eth0/address'])
+    assert.equal(await whoHas(lab, { address: lab.node.ipv4, from: 'client' }), stdout)
+    assert.equal(await whoHas(lab, { address: '10.200.1.250', from: 'client' }), undefined)
   })
 
   test('a command that fails in a namespace throws with what it printed', async () => {

@@ -2,12 +2,13 @@
 import type { Outcome } from '../lab/agent/protocol.ts'
 import type { Lab } from '../lab/lab.ts'
 import { clientAddress, farClient } from '../lab/network-plan.ts'
+import { slowness } from '../slowness.ts'
 import type { Destination, Expectation, Flow } from './flow.ts'
 import type { Evidence, NodeIdentity } from './judge.ts'
 import { connectionsToReachAll } from './probability.ts'
 
 /** An answer may take long on a busy machine: what ends the wait is the answer. Silence is proven otherwise, so this one is short. */
-const timeouts = { answer: 10_000, silence: 700 } as const
+const timeouts = { answer: 10_000 * slowness, silence: 700 } as const
 
 /** Several, since a rule that holds for some connections only would be found by chance alone with one. */
 const silentConnections = 4
