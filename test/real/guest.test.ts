@@ -66,7 +66,7 @@ describe('a guest', { concurrency: 2 }, () => {
 
   test('lacks the modules that are left out', async () => {
     const script = 'modprobe ip_vs_rr && echo rr; ipvsadm -A -t 10.96.0.1:80 -s mh || echo no mh; modprobe ip_vs_mh'
-    const { stdout, stderr } = await guest(['--without', 'ip_vs_mh', '--without', 'ip_vs_s*', 'sh', '-c', script])
+    const { stdout, stderr } = await guest(['--without', 'ip_vs_mh', '--without', 'ip_vs_s*', sandbox, 'sh', '-c', script])
     assert.equal(stdout, 'rr\nno mh')
     assert.match(stderr, /Module ip_vs_mh not found in directory/)
   })
