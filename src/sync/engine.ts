@@ -2,14 +2,13 @@
 // Takes a source, modes and settings; runs until the signal aborts; leaves the kernel as it is.
 import type { Exec } from '../kernel/exec.ts'
 import type { Address } from '../model/address.ts'
-import { type NodeFacts, nodeFacts, nodePortDestinations, type TrafficSettings } from '../model/node.ts'
-import type { Mode } from '../modes/mode.ts'
+import { type NodeFacts, nodeFacts, type TrafficSettings } from '../model/node.ts'
 import type { Source, SourceUpdate } from '../source/source.ts'
 import { createStore } from '../source/store.ts'
 import type { CoalesceSettings } from './coalesce.ts'
+import type { EarlierDrains } from './drain-keeper.ts'
 import type { SyncEmitter } from './events.ts'
-import { FamilySync } from './family-sync.ts'
-import { SyncLoop } from './loop.ts'
+import { type AnyMode, Lane } from './lane.ts'
 
 export interface EngineSettings extends CoalesceSettings {
   readonly nodeName: string
@@ -22,8 +21,14 @@ export interface EngineOptions {
   /** Called once with what takes new settings: they hold from the next pass on, which compares everything. nodeName stays. */
   readonly onSettings?: (take: (settings: EngineSettings) => void) => void
   readonly source: Source
-  // biome-ignore lint/suspicious/noExplicitAny: the engine never looks into the states of a mode.
-  readonly modes: readonly Mode<any, any>[]
+  /** One for each family. */
+  readonly modes: readonly AnyMode[]
+  /** Called once with what takes other modes for the same families: each is in force from its family's next pass on. */
+  readonly onModes?: (take: (modes: readonly AnyMode[]) => void) => void
+  /** What cleans up after other modes while this one is in force. */
+  readonly retiring?: (mode: AnyMode) => AnyMode | undefined
+  /** What a former process noted of connections that drain. */
+  readonly earlierDrains?: EarlierDrains
   readonly exec: Exec
   readonly events: SyncEmitter
   /** The addresses of this kernel's interfaces, asked anew every syncPeriod. */
@@ -40,17 +45,23 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   let sweep = false
   let complete = false
   const input = () => ({ node: facts, settings: settings.traffic, sweep })
-  const loops = modes.map(mode => {
-    const sync = new FamilySync({ mode, exec, cluster: store, events, now })
-    return new SyncLoop({ sync, events, input, settings: () => settings, now })
-  })
+  const { retiring = () => undefined, earlierDrains = new Map() } = options
+  const shared = { retiring, exec, cluster: store, events, now, input, settings: () => settings, earlierDrains }
+  const lanes = modes.map(mode => new Lane({ mode, ...shared }))
   const everything = (): void => {
-    if (complete) for (const loop of loops) loop.markDirty('everything')
+    if (complete) for (const lane of lanes) lane.markDirty('everything')
   }
 
   options.onSettings?.(fresh => {
     settings = { ...fresh, nodeName: settings.nodeName }
     everything()
+  })
+
+  options.onModes?.(fresh => {
+    for (const lane of lanes) {
+      const mode = fresh.find(({ family }) => family === lane.family)
+      if (mode !== undefined) lane.switchTo(mode)
+    }
   })
 
   /** What all rules may depend on: this Node's zone, addresses and pod ranges, and the kernel's addresses. */
@@ -63,7 +74,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
 
   /** Addresses that no node port is bound to are in no rule: they come and go with every pod. */
   const factsInRules = (of: NodeFacts): string => {
-    const destinations = modes.map(({ family }) => nodePortDestinations(settings.traffic, of, family))
+    const destinations = lanes.map(({ mode }) => mode.nodePortAddresses(settings.traffic, of))
     return JSON.stringify({ ...of, interfaceAddresses: destinations })
   }
 
@@ -76,7 +87,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
     events.emit('changed', { changes: update.changes, complete, unreadable: update.unreadable, cluster: store })
     if (dirty.node) refreshFacts()
     if (!complete) return
-    if (dirty.services.size > 0) for (const loop of loops) loop.markDirty(dirty.services)
+    if (dirty.services.size > 0) for (const lane of lanes) lane.markDirty(dirty.services)
     if (first || canSweepNow) everything()
   }
 
@@ -93,7 +104,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   refreshLater()
   try {
     const stop = new AbortController()
-    const running = loops.map(loop => loop.run(AbortSignal.any([signal, stop.signal])))
+    const running = lanes.map(lane => lane.run(AbortSignal.any([signal, stop.signal])))
     await follow().finally(() => stop.abort())
     await Promise.all(running)
   } finally {

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { Node, ServiceKey } from '../model/objects.ts'
-import type { Decisions, Drift, Extent, Remark, Scope } from '../modes/mode.ts'
+import type { Decisions, Drain, Drift, Extent, Remark, Scope } from '../modes/mode.ts'
 import type { ObjectChange } from '../source/source.ts'
 import type { StoreCounts } from '../source/store.ts'
 import type { ClusterView } from './decisions.ts'
@@ -95,6 +95,12 @@ export interface SyncEvents {
   driftRepaired: [{ readonly family: IpFamily; readonly drifts: number }]
   /** The tool prints rules in other words than we wrote them; accepted, said once. */
   aliasesLearned: [{ readonly family: IpFamily; readonly chains: readonly string[] }]
+  /** What keeps its connections and gets no new ones, after a pass or a look; `retiring`: what another mode left, else the mode's own. */
+  draining: [{ readonly family: IpFamily; readonly retiring: boolean; readonly drains: readonly Drain[] }]
+  /** Nothing of the former mode is left. */
+  retired: [{ readonly family: IpFamily }]
+  /** What another mode left could not be read or removed; it is tried again. */
+  retireFailed: [{ readonly family: IpFamily; readonly error: Error; readonly failures: number }]
   /** Connections that drain could not be counted. */
   lookFailed: [{ readonly family: IpFamily; readonly error: Error }]
   /** A Service asks for what it does not get on this node; all else of it is programmed. Said with every pass that touched it. */

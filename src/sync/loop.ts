@@ -34,6 +34,7 @@ export class SyncLoop {
   #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0 }
   #repairing: readonly Drift[] = []
   #nextLook = 0
+  #toldDrains = 0
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -86,8 +87,16 @@ export class SyncLoop {
     await sync.lookAtDrains().catch((error: unknown) => {
       events.emit('lookFailed', { family: sync.family, error: asError(error) })
     })
+    this.#tellDrains()
     const end = now()
     this.#nextLook = end + Math.min(longestBetweenLooks, Math.max(shortestBetweenLooks, 20 * (end - start)))
+  }
+
+  #tellDrains(): void {
+    const { sync, events } = this.#options
+    const { drains, family } = sync
+    if (drains.length + this.#toldDrains > 0) events.emit('draining', { family, retiring: false, drains })
+    this.#toldDrains = drains.length
   }
 
   #sleep(milliseconds: number): Promise<void> {
@@ -107,6 +116,7 @@ export class SyncLoop {
       this.#earliestPass = now() + gapAfterPass(report.kind === 'partial' ? report.milliseconds : 0, settings())
       this.#planCheck(report.kind)
       events.emit('synced', report)
+      this.#tellDrains()
       this.#succeeded()
       await this.#finishRepair()
     } catch (error) {

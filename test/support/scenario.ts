@@ -33,6 +33,11 @@ export function iptablesScenarioNames(): readonly string[] {
   return scenarioNames().filter(name => readdirSync(join(goldenFolder, name)).includes('iptables.ipv4.nat'))
 }
 
+/** The scenarios that were recorded in IPVS mode. */
+export function ipvsScenarioNames(): readonly string[] {
+  return scenarioNames().filter(name => readdirSync(join(goldenFolder, name)).includes('ipvs.services'))
+}
+
 export function decodeAll(yaml: string): readonly ClusterObject[] {
   return parseAllDocuments(yaml)
     .flatMap(document => expandList(document.toJS()))

@@ -68,7 +68,7 @@ function withLingering(
 function lingeringOf(keeping: Keeping, held: VirtualServer, wanted: VirtualServer | undefined): Map<RealServerName, Draining> {
   const lingering = new Map<RealServerName, Draining>()
   if (!canDrain(keeping, wanted ?? held)) return lingering
-  const external = wanted === undefined && isExternal(keeping.name, keeping)
+  const external = wanted === undefined && keeping.desired.retiringMs === undefined && isExternal(keeping.name, keeping)
   for (const realServer of held.realServers.keys()) {
     if (wanted?.realServers.has(realServer)) continue
     const draining = drainingOf(keeping, { realServer, wasDeleted: wanted === undefined, external })
@@ -82,6 +82,7 @@ function lingeringOf(keeping: Keeping, held: VirtualServer, wanted: VirtualServe
  * packets.
  */
 function canDrain({ desired, name }: Keeping, { options }: VirtualServer): boolean {
+  if (desired.retiringMs !== undefined) return true
   const place = serverPlace(name)
   if (place?.protocol !== 'TCP' || schedulerOf(options) === 'dh') return false
   return !desired.formerNodeAddresses.has(place.address)
@@ -99,7 +100,8 @@ function drainingOf(
   const service = ownerOf(desired, name) ?? before?.service
   const isNamed = wasDeleted || (service !== undefined && desired.services.get(service)?.endpoints.includes(realServer) === true)
   const goneSince = isNamed ? undefined : (earlier?.goneSince ?? clock.now)
-  const deadline = external ? handedOnOf(settings.strictArp) : settings.drainDeadlineMs
+  const usual = external ? handedOnOf(settings.strictArp) : settings.drainDeadlineMs
+  const deadline = desired.retiringMs ?? usual
   const until = Math.min(
     since + deadline,
     goneSince === undefined ? Number.POSITIVE_INFINITY : goneSince + settings.drainGoneDeadlineMs,

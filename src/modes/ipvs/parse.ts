@@ -19,7 +19,7 @@ export function queries(extent: Extent, { family, tools }: { family: IpFamily; t
 }
 
 export function parse(
-  [save = '', sets = '', servers = '', links = '', addresses = '']: readonly string[],
+  [save = '', sets = '', servers = '', links = '', addresses = '', others = '']: readonly string[],
   { family, aliases, roles }: { family: IpFamily; aliases: Aliases; roles: ChainRoles },
 ): Observed {
   const names: ReadonlySet<string> = new Set([...setKinds.map(kind => setName(kind, family)), spareSet])
@@ -29,6 +29,7 @@ export function parse(
     servers: new Map([...parseServers(servers)].filter(([name]) => isServerOf(family, name))),
     addresses: parseAddresses(addresses, serviceLink),
     hasLink: hasLink(links, serviceLink),
+    linkIsShared: parseAddresses(others, serviceLink).size > 0,
     rules: parseTables({ nat: tableSection(save, 'nat'), filter: tableSection(save, 'filter') }, aliases, roles),
     services: new Map(),
   }

@@ -22,7 +22,7 @@ export function render({ desired: before, scope, input, family, abilities }: Ren
   const nodeAddresses = nodePortAddresses(settings, node, family)
   const base: Desired['base'] = isUsed => baseChains({ settings, node, family, isUsed })
   const whole = before === undefined || scope === 'everything'
-  const desired = whole ? startOver(before, { base, settings: settings.ipvs, nodeAddresses }) : before
+  const desired = whole ? startOver(before, { base, settings: settings.ipvs, nodeAddresses, retiringMs: undefined }) : before
   const context: ServiceContext = { node, nodeAddresses, usual: settings.ipvs.scheduler, abilities }
   for (const key of whole ? decisions.keys() : scope) {
     const ofService = decisions.get(key) ?? []
@@ -33,8 +33,10 @@ export function render({ desired: before, scope, input, family, abilities }: Ren
   return desired
 }
 
-/** What drains is known on: else it would begin anew. */
-function startOver(before: Desired | undefined, facts: Pick<Desired, 'base' | 'settings' | 'nodeAddresses'>): Desired {
+export type DesiredFacts = Pick<Desired, 'base' | 'settings' | 'nodeAddresses' | 'retiringMs'>
+
+/** Nothing wanted yet. What drains is known on: else it would begin anew. */
+export function startOver(before: Desired | undefined, facts: DesiredFacts): Desired {
   const earlier = [...(before?.nodeAddresses ?? []), ...(before?.formerNodeAddresses ?? [])]
   return {
     ...facts,

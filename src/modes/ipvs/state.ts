@@ -60,6 +60,8 @@ export interface Desired {
   /** Services with rules in KUBE-IPVS-OUT-FILTER. */
   readonly outFilter: Map<ServiceKey, rules.Rendered>
   readonly settings: IpvsTrafficSettings
+  /** Another mode has taken over: all of ours may keep its connections for so many milliseconds, and nothing is for new ones. */
+  readonly retiringMs: number | undefined
   /** Where node ports answer. */
   readonly nodeAddresses: readonly Address[]
   /** Where they did earlier: what stands there is ours to remove. */
@@ -74,6 +76,8 @@ export interface Observed {
   /** On kube-ipvs0. */
   readonly addresses: Set<Address>
   readonly hasLink: boolean
+  /** The other family has addresses on kube-ipvs0; read only by those who would delete it. */
+  readonly linkIsShared: boolean
   readonly rules: rules.Observed
   /** As far as it was confirmed; empty after a read. */
   readonly services: Map<ServiceKey, Rendered>

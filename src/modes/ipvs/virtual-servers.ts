@@ -3,6 +3,7 @@
 import { type RealServerName, type ServerName, serverName, type VirtualServer } from '../../kernel/ipvsadm.ts'
 import { type Address, isLoopback, ofFamily } from '../../model/address.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
+import { ipvsSchedulers } from '../../model/ipvs-scheduler.ts'
 import { type NodeFacts, nodePortDestinations, type TrafficSettings } from '../../model/node.ts'
 import type { ServicePort } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
@@ -95,14 +96,9 @@ export function chooseScheduler(
   { usual, abilities }: { readonly usual: string; readonly abilities: IpvsAbilities },
 ): { readonly scheduler: string; readonly refused: string | undefined } {
   if (ipvsScheduler === undefined || ipvsScheduler === usual) return { scheduler: usual, refused: undefined }
-  return isKnownScheduler(ipvsScheduler) && abilities.hasScheduler(ipvsScheduler)
+  // An annotation is any text; only a name that we know comes into a command.
+  const isKnown = ipvsSchedulers.some(known => known === ipvsScheduler)
+  return isKnown && abilities.hasScheduler(ipvsScheduler)
     ? { scheduler: ipvsScheduler, refused: undefined }
     : { scheduler: usual, refused: ipvsScheduler }
-}
-
-/** An annotation is any text; only a name that stands here comes into a command. */
-export const knownSchedulers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq', 'mh', 'fo', 'ovf'] as const
-
-function isKnownScheduler(name: string): boolean {
-  return knownSchedulers.some(known => known === name)
 }

@@ -1,0 +1,113 @@
+// One IP family: the loop of the mode that is in force, its replacement by another mode, and what is left of the former one.
+// Invariant: two modes never write at the same time; the old loop has ended before the new one begins, and the kernel counts as unknown then.
+import type { Exec } from '../kernel/exec.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { Decision } from '../model/traffic-policy.ts'
+import type { Mode, Scope } from '../modes/mode.ts'
+import type { CoalesceSettings } from './coalesce.ts'
+import type { ClusterView } from './decisions.ts'
+import type { EarlierDrains } from './drain-keeper.ts'
+import type { SyncEmitter, SyncReport } from './events.ts'
+import { FamilySync } from './family-sync.ts'
+import { SyncLoop } from './loop.ts'
+import type { PassInput } from './pass-input.ts'
+import { retire } from './retirement.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
+export type AnyMode = Mode<any, any>
+
+export interface LaneOptions {
+  readonly mode: AnyMode
+  /** What cleans up after other modes where this one is in force; undefined: nothing does. */
+  readonly retiring: (mode: AnyMode) => AnyMode | undefined
+  readonly exec: Exec
+  readonly cluster: ClusterView
+  readonly events: SyncEmitter
+  readonly now: () => number
+  readonly input: () => PassInput
+  readonly settings: () => CoalesceSettings & { readonly syncPeriodMs: number }
+  readonly earlierDrains: EarlierDrains
+}
+
+export class Lane {
+  readonly #options: LaneOptions
+  /** Handed from mode to mode: observers keep it. */
+  readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
+  #mode: AnyMode
+  #loop: SyncLoop
+  #stop = new AbortController()
+  #next: AnyMode | undefined
+  #isReady = false
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+    this.#mode = options.mode
+    this.#loop = this.#newLoop()
+  }
+
+  get family(): IpFamily {
+    return this.#mode.family
+  }
+
+  get mode(): AnyMode {
+    return this.#mode
+  }
+
+  markDirty(scope: Scope): void {
+    this.#isReady = true
+    this.#loop.markDirty(scope)
+  }
+
+  /** From the next pass on; a pass that is under way is finished. */
+  switchTo(mode: AnyMode): void {
+    this.#next = mode
+    this.#stop.abort()
+  }
+
+  /** Runs until the signal aborts; a pass in progress is finished. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const ends = AbortSignal.any([signal, this.#stop.signal])
+      const retirement = this.#retireAfterFirstSync(ends)
+      await this.#loop.run(ends)
+      await retirement
+      if (signal.aborted || this.#next === undefined) continue
+      this.#mode = this.#next
+      this.#next = undefined
+      this.#stop = new AbortController()
+      this.#loop = this.#newLoop()
+      if (this.#isReady) this.#loop.markDirty('everything')
+    }
+  }
+
+  #newLoop(): SyncLoop {
+    const { exec, cluster, events, now, input, settings, earlierDrains } = this.#options
+    const sync = new FamilySync({ mode: this.#mode, exec, cluster, events, now, earlierDrains, decisions: this.#decisions })
+    return new SyncLoop({ sync, events, input, settings, now })
+  }
+
+  /** Not before the new mode's rules stand: until then connections still come by what the former one left. */
+  async #retireAfterFirstSync(signal: AbortSignal): Promise<void> {
+    const { exec, events, input, now, earlierDrains, retiring } = this.#options
+    const mode = retiring(this.#mode)
+    if (mode === undefined || !(await this.#firstSync(signal))) return
+    await retire({ mode, exec, events, input, now, earlierDrains }, signal)
+  }
+
+  /** False where the signal aborts before it. */
+  #firstSync(signal: AbortSignal): Promise<boolean> {
+    const { events } = this.#options
+    return new Promise(resolve => {
+      const done = (outcome: boolean): void => {
+        events.off('synced', onSynced)
+        resolve(outcome)
+      }
+      const onSynced = ({ family }: SyncReport): void => {
+        if (family === this.family) done(true)
+      }
+      events.on('synced', onSynced)
+      signal.addEventListener('abort', () => done(false))
+    })
+  }
+}

@@ -1,0 +1,77 @@
+// After another mode took over in a family: what the former one left is watched until its connections are over, and removed then. Runs beside the
+// sync of the mode that is in force, and touches nothing of that one's.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Exec } from '../kernel/exec.ts'
+import type { Drain, Mode } from '../modes/mode.ts'
+import { backoff } from './coalesce.ts'
+import type { ClusterView } from './decisions.ts'
+import type { EarlierDrains } from './drain-keeper.ts'
+import { createSyncEmitter, type SyncEmitter } from './events.ts'
+import { FamilySync } from './family-sync.ts'
+import type { PassInput } from './pass-input.ts'
+
+export interface RetirementOptions {
+  // biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
+  readonly mode: Mode<any, any>
+  readonly exec: Exec
+  readonly events: SyncEmitter
+  readonly input: () => PassInput
+  readonly now: () => number
+  readonly earlierDrains: EarlierDrains
+}
+
+/** Nothing is wanted any more. */
+const noServices: ClusterView = { service: () => undefined, slices: () => [], services: () => [] }
+
+/** Milliseconds between two looks at the connections. */
+const betweenLooks = 5000
+
+/** Resolves when nothing of the former mode is left, or the signal aborts; never rejects. */
+export async function retire(options: RetirementOptions, signal: AbortSignal): Promise<void> {
+  const { events, mode } = options
+  const { family } = mode
+  const tell = (drains: readonly Drain[]): void => void events.emit('draining', { family, retiring: true, drains })
+  let removed = 0
+  for (let failures = 0; !signal.aborted; ) {
+    const sync = newSync(options)
+    try {
+      removed += await drain({ sync, options, tell }, signal)
+      // A pass over what was just read shows that nothing is left; a link that both families had goes with the later one.
+      const last = await newSync(options).pass({ ...options.input(), sweep: true })
+      if (last.lines > 0 || signal.aborted) continue
+      if (removed > 0) events.emit('retired', { family })
+      return
+    } catch (error) {
+      failures++
+      events.emit('retireFailed', { family, error: error instanceof Error ? error : new Error(String(error)), failures })
+      await sleep(backoff(failures), undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+interface Draining {
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly sync: FamilySync<any, any>
+  readonly options: RetirementOptions
+  readonly tell: (drains: readonly Drain[]) => void
+}
+
+/** Passes and looks until nothing drains; gives how many lines were written. */
+async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Promise<number> {
+  let lines = 0
+  while (!signal.aborted) {
+    lines += (await sync.pass({ ...options.input(), sweep: true })).lines
+    tell(sync.drains)
+    if (sync.drains.length === 0) break
+    while (!sync.isDirty && !signal.aborted) {
+      await sleep(betweenLooks, undefined, { signal }).catch(() => undefined)
+      if (!signal.aborted) await sync.lookAtDrains()
+    }
+  }
+  return lines
+}
+
+/** Its moments are not those of the mode in force, so nobody hears them. */
+function newSync({ mode, exec, now, earlierDrains }: RetirementOptions) {
+  return new FamilySync({ mode, exec, now, earlierDrains, cluster: noServices, events: createSyncEmitter() })
+}
