@@ -37,6 +37,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
     'cli/prepare-modes.ts',
     'cli/run.ts',
     'cli/version.ts',
+    'kernel/ipvs-leftovers.ts',
     'kernel/module-facts.ts',
     'kernel/probe.ts',
     'kernel/state-file.ts',

@@ -1,19 +1,25 @@
 // The daemon: everything composed, until SIGTERM. The rules stay when it ends.
+import { release } from 'node:os'
+import { join } from 'node:path'
 import { createExec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
+import { openStateFile, stateFileName } from '../kernel/state-file.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
 import { type Observers, startObservers } from '../server/observers.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
+import { originalsIn } from '../sync/originals.ts'
 import { nodeDuties } from './do-node-duties.ts'
+import { createIpvsParameters, keepIpvsParameters } from './ipvs-parameters.ts'
 import { keepConntrackClean } from './keep-conntrack-clean.ts'
+import { keepDrains } from './keep-drains.ts'
 import { keepRouteLocalnet } from './keep-route-localnet.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { Logger } from './log.ts'
 import { logSyncEvents } from './log-events.ts'
+import { startMode } from './mode-in-force.ts'
 import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
 import { type OpenedSource, openSource } from './open-source.ts'
-import { prepareModes } from './prepare-modes.ts'
 import { version } from './version.ts'
 import { watchConntrackTable } from './watch-conntrack-table.ts'
 
@@ -48,38 +54,63 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     `Switchyard ${version()} on node ${config.nodeName}, mode ${config.mode}`,
   )
   const claim = await claimThisNode(log)
+  const state = await openStateFile({ path: join(config.stateDirectory, stateFileName), warn: message => log.warn(message) })
   let opened: OpenedSource | undefined
   let observers: Observers | undefined
   try {
     await waitForKubeProxyToEnd(log, signal)
     if (signal.aborted) return
     const exec = createExec()
-    const modes = await prepareModes({ config, exec, log })
-    opened = await openSource(config, log)
-    const { source, api } = opened
     const events = createSyncEmitter()
     logSyncEvents(events, log)
+    const originals = originalsIn(state)
+    const sysctl = createSysctl(config.sysctlRoot)
+    const parameters = createIpvsParameters({ exec, sysctl, originals, kernelRelease: release(), log })
+    const mode = await startMode({ config, exec, events, parameters, log })
+    if (mode.name !== config.mode) live.runs(mode.name)
+    live.onModeChange(changed => mode.change(changed))
+    const ipvsSettings = () => (mode.name === 'ipvs' ? live.config.ipvs : undefined)
+    keepIpvsParameters({ events, parameters, settings: ipvsSettings })
+    opened = await openSource(config, log)
+    const { source, api } = opened
     const onFatal = (error: Error): void => failure.abort(error)
+    const { modes } = mode
     observers = startObservers({ live, events, modes, exec, source, api, version: version(), log, onFatal })
-    keepRouteLocalnet({ events, sysctl: createSysctl(config.sysctlRoot), settings: () => live.config.traffic, log })
+    const routed = () => (mode.name === 'ipvs' ? undefined : live.config.traffic)
+    keepRouteLocalnet({ events, sysctl, originals, settings: routed, log })
     keepConntrackClean({ events, exec, log })
+    const earlierDrains = keepDrains({ events, state })
     watchConntrackTable({ events, sysctl: createSysctl('/proc/sys'), log })
-    const doDuties = nodeDuties(log, 'node and process')
+    const doDuties = nodeDuties(log, 'node and process', originals)
     await doDuties(config)
-    live.onChange(changed => void doDuties(changed))
+    live.onChange(changed => {
+      void doDuties(changed)
+      if (mode.name === 'ipvs') void parameters.ensure(changed.ipvs)
+    })
     // Loading the first rules loads connection tracking, which has the parameters that were absent before.
     events.once('synced', () => void doDuties(live.config))
     const watch = watchForKubeProxy({ log, everyMs: config.syncPeriodMs, signal })
     log.info(`following ${source.description}`)
-    const engine = { settings: config, source, modes, exec, events, interfaceAddresses, now: () => performance.now() }
+    const { retiring, isAnythingLeft } = mode
+    const engine = { settings: live.config, source, modes, retiring, isAnythingLeft, earlierDrains, exec, events }
     const following = live.follow(signal)
-    await runEngine({ ...engine, onSettings: take => live.onChange(take) }, signal)
+    await runEngine(
+      {
+        ...engine,
+        interfaceAddresses,
+        now: () => performance.now(),
+        onSettings: take => live.onChange(take),
+        onModes: take => mode.onChange(take),
+      },
+      signal,
+    )
     await following
     await watch
     failure.signal.throwIfAborted()
   } finally {
     await observers?.close()
     await opened?.close()
+    await state.close()
     await claim.release()
   }
 }

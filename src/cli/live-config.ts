@@ -2,7 +2,7 @@
 // where they are wrong. A ConfigMap's symlink swap is a change like any other.
 import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
-import { difference, reloadedConfig } from '../config/difference.ts'
+import { type Change, difference, type Kept, reloadedConfig } from '../config/difference.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createFolderWatch, openInotify } from '../source/manifest/watch.ts'
@@ -16,10 +16,15 @@ export interface LiveConfigOptions {
   readonly log: Logger
 }
 
+/** Asked before another mode or scheduler is taken. Gives the mode that runs then; throws, with the reason, where it cannot work. */
+export type ModeGate = (config: Config) => Promise<Config['mode']>
+
 const timing = { quietMs: 50, mostQuietMs: 1000, rescanMs: 30_000, blindRescanMs: 5_000 }
 
 export class LiveConfig {
   readonly #options: LiveConfigOptions
+  #modeGate: ModeGate = async ({ mode }) => mode
+  #kept: Kept = {}
   readonly #listeners: ((config: Config) => void)[] = []
   #loaded: LoadedConfig
   #config: Config
@@ -44,6 +49,16 @@ export class LiveConfig {
     this.#listeners.push(listener)
   }
 
+  /** What runs, where that is not what is configured. */
+  runs(mode: Config['mode']): void {
+    this.#kept = { mode }
+    this.#config = reloadedConfig(this.#options.loaded, this.#loaded, this.#kept)
+  }
+
+  onModeChange(gate: ModeGate): void {
+    this.#modeGate = gate
+  }
+
   /** Watches until the signal aborts. Without files there is nothing to watch. */
   async follow(signal: AbortSignal): Promise<void> {
     const folders = new Set(this.#options.loaded.files.map(dirname))
@@ -56,7 +71,7 @@ export class LiveConfig {
       while (!signal.aborted) {
         const problem = await watch.renew()
         if (problem !== undefined) this.#options.log.debug(`${problem.where}: ${problem.problem}`)
-        this.reload()
+        await this.reload()
         await watch.next(signal)
       }
     } finally {
@@ -65,7 +80,7 @@ export class LiveConfig {
   }
 
   /** Reads the files again now. */
-  reload(): void {
+  async reload(): Promise<void> {
     const { log, load } = this.#options
     const fresh = load()
     if (fresh.errors.length > 0) {
@@ -82,17 +97,30 @@ export class LiveConfig {
         log.warn(`${path} changed from ${before} to ${after} in the file: takes effect when Switchyard is restarted`)
       else log.info(`${path} is back to ${after} in the file, which is in force`)
     }
-    const mode = live.find(({ path }) => path === 'mode')
-    if (mode !== undefined)
-      log.error(
-        `mode changed from ${mode.before} to ${mode.after} in the file: not built yet for a running daemon; the old mode stays`,
-      )
-    const applied = live.filter(change => change !== mode)
+    const gated = live.filter(({ path }) => path === 'mode' || path === 'ipvs.scheduler')
+    const refused = gated.length > 0 && !(await this.#passGate(fresh, gated))
+    const applied = refused ? live.filter(change => !gated.includes(change)) : live
     for (const { path, before, after } of applied) log.info(`${path} changed from ${before} to ${after}: applied`)
     // What needs a restart stays as the process started with it, however often the file changes.
-    this.#config = { ...reloadedConfig(this.#options.loaded, fresh), mode: this.#config.mode }
+    this.#config = reloadedConfig(this.#options.loaded, fresh, this.#kept)
     this.#loaded = fresh
     if (applied.length > 0) for (const listener of this.#listeners) listener(this.#config)
+  }
+
+  /** False, and what was in force is kept, where the new mode or scheduler cannot work here. */
+  async #passGate(fresh: LoadedConfig, changes: readonly Change[]): Promise<boolean> {
+    try {
+      const wished = reloadedConfig(this.#options.loaded, fresh)
+      const running = await this.#modeGate(wished)
+      this.#kept = running === wished.mode ? {} : { mode: running }
+      return true
+    } catch (error) {
+      const what = changes.map(({ path, before, after }) => `${path} from ${before} to ${after}`).join(', ')
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#options.log.error(`the change of ${what} is refused, what was in force stays: ${reason}`)
+      this.#kept = { mode: this.#config.mode, 'ipvs.scheduler': this.#config.ipvs.scheduler }
+      return false
+    }
   }
 
   #refuse(reason: string): void {

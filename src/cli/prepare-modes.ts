@@ -2,22 +2,50 @@
 import { access, readFile } from 'node:fs/promises'
 import type { Config } from '../config/config.ts'
 import type { Exec } from '../kernel/exec.ts'
-import { type Backend, toolsOf } from '../kernel/iptables.ts'
+import { type Backend, type IptablesTools, toolsOf } from '../kernel/iptables.ts'
 import { probeBackend } from '../kernel/probe.ts'
-import { type IptablesMode, iptablesMode } from '../modes/iptables/index.ts'
+import type { IpFamily } from '../model/address.ts'
+import { iptablesMode } from '../modes/iptables/index.ts'
+import { ipvsMode } from '../modes/ipvs/index.ts'
+import { retiringIpvsMode } from '../modes/ipvs/retiring.ts'
+import type { AnyMode } from '../sync/lane.ts'
+import { type ChosenMode, chooseMode } from './choose-mode.ts'
 import type { Logger } from './log.ts'
 
+export interface PreparedModes {
+  /** What runs: not what is configured, where that cannot work here and need not. */
+  readonly name: Config['mode']
+  /** One for each family. */
+  readonly modes: readonly AnyMode[]
+  /** What cleans up after ipvs mode, one for each family. */
+  readonly retiring: readonly AnyMode[]
+}
+
+/** How long connections by virtual servers may go on after a change to iptables mode. */
+export const retireDeadlineMs = 24 * 60 * 60 * 1000
+
 /** Throws where nothing can work: not permitted, or the mode does not exist here. */
-export async function prepareModes(options: { config: Config; exec: Exec; log: Logger }): Promise<readonly IptablesMode[]> {
-  const { config, log } = options
+export async function prepareModes(options: { config: Config; exec: Exec; log: Logger }): Promise<PreparedModes> {
+  const { log } = options
   await requireCapability('CAP_NET_ADMIN')
-  if (config.mode === 'ipvs') throw new Error('mode: ipvs is not built yet; set mode: iptables (or leave it empty)')
+  const chosen = await chooseMode(options)
   const backend = await chooseBackend(options)
   if (backend === 'legacy') await requireCapability('CAP_NET_RAW')
-  const modes = [iptablesMode('IPv4', toolsOf('IPv4', backend))]
-  if (await hasIpv6()) modes.push(iptablesMode('IPv6', toolsOf('IPv6', backend)))
+  const families: IpFamily[] = ['IPv4']
+  if (await hasIpv6()) families.push('IPv6')
   else log.info('this kernel has IPv6 off: only IPv4 is programmed')
-  return modes
+  const tools = families.map(family => ({ family, tools: toolsOf(family, backend) }))
+  return {
+    name: chosen.mode,
+    modes: tools.map(each => modeOf(chosen, each)),
+    retiring: tools.map(each => retiringIpvsMode({ ...each, deadlineMs: retireDeadlineMs })),
+  }
+}
+
+function modeOf(chosen: ChosenMode, { family, tools }: { family: IpFamily; tools: IptablesTools }): AnyMode {
+  if (chosen.mode === 'iptables') return iptablesMode(family, tools)
+  const { missingSchedulers } = chosen.support
+  return ipvsMode({ family, tools, abilities: { hasScheduler: name => !missingSchedulers.has(name) } })
 }
 
 async function chooseBackend({ config, exec, log }: { config: Config; exec: Exec; log: Logger }): Promise<Backend> {

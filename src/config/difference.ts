@@ -32,11 +32,14 @@ export function difference(before: Settings, after: Settings): Difference {
   return { live: ofReload('live'), restart: ofReload('restart') }
 }
 
-/** What the running daemon goes on with: the new live settings, and the old ones of all that needs a restart. */
-export function reloadedConfig(before: Settings, after: Settings): Config {
+/** Live settings that stay as they are although the file says otherwise: what it asks for cannot work here. */
+export type Kept = Partial<Pick<Settings['effective'], 'mode' | 'ipvs.scheduler'>>
+
+/** What the running daemon goes on with: the new live settings but for those that are kept, and the old ones of all that needs a restart. */
+export function reloadedConfig(before: Settings, after: Settings, kept: Kept = {}): Config {
   return daemonConfig({
     ...before,
-    effective: withLive(kubeProxyFields, before.effective, after.effective),
+    effective: { ...withLive(kubeProxyFields, before.effective, after.effective), ...kept },
     switchyard: withLive(switchyardFields, before.switchyard, after.switchyard),
   })
 }

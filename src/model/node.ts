@@ -1,5 +1,6 @@
 // What a decision and a rule need to know of this node and of the operator's settings, as plain data.
 import { type Address, type Cidr, contains, type IpFamily, isLoopback, isWholeFamily, ofFamily } from './address.ts'
+import type { IpvsScheduler } from './ipvs-scheduler.ts'
 import type { Node } from './objects.ts'
 
 /** This node, as its Node object and its kernel say. */
@@ -40,7 +41,7 @@ export interface TrafficSettings {
 /** What only ipvs mode asks. */
 export interface IpvsTrafficSettings {
   /** ipvs.scheduler: of every virtual server whose Service names none. */
-  readonly scheduler: string
+  readonly scheduler: IpvsScheduler
   /** ipvs.excludeCIDRs: virtual servers in these ranges are never removed. */
   readonly excludeCidrs: readonly Cidr[]
   /** ipvs.strictARP. */

@@ -96,8 +96,9 @@ export function startObservers(options: ObserverOptions): Observers {
   if (api !== undefined) ends.push(recordSource({ metrics, source: api.source, server: api.client.server, clock, log }))
   const counters = modes.flatMap(({ packetCounters }) => packetCounters ?? [])
   if (counters.length > 0) recordPacketCounters({ metrics, counters, exec: options.exec, clock, log })
-  metrics.own.build.set({ version: options.version, node_version: process.version, mode }, 1)
   metrics.onCollect(() => {
+    metrics.own.build.reset()
+    metrics.own.build.set({ version: options.version, node_version: process.version, mode: live.config.mode }, 1)
     metrics.own.ready.set(health.missing().length === 0 ? 1 : 0)
     metrics.own.healthCheckPorts.set({ state: 'open' }, checks.counts().open)
     metrics.own.healthCheckPorts.set({ state: 'failed' }, checks.counts().failed)

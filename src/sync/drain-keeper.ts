@@ -17,9 +17,11 @@ export interface DrainKeeperOptions<Desired, Observed> {
 export class DrainKeeper<Desired, Observed> {
   readonly #options: DrainKeeperOptions<Desired, Observed>
   #hasNews = false
+  #earlier: EarlierDrains
 
   constructor(options: DrainKeeperOptions<Desired, Observed>) {
     this.#options = options
+    this.#earlier = options.earlier
   }
 
   /** Whether a look found something that is over. */
@@ -28,9 +30,12 @@ export class DrainKeeper<Desired, Observed> {
   }
 
   keep(change: Change<Desired, Observed>): Desired {
-    const { draining, wall, earlier } = this.#options
+    const { draining, wall } = this.#options
     this.#hasNews = false
-    return draining?.keep(change, { now: wall(), earlier }) ?? change.desired
+    const desired = draining?.keep(change, { now: wall(), earlier: this.#earlier }) ?? change.desired
+    // From here on the mode knows; what ends and begins anew later is another matter.
+    this.#earlier = new Map()
+    return desired
   }
 
   /** Throws CommandError where the kernel does not tell; deadlines hold all the same. */

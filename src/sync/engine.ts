@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly onModes?: (take: (modes: readonly AnyMode[]) => void) => void
   /** What cleans up after other modes while this one is in force. */
   readonly retiring?: (mode: AnyMode) => AnyMode | undefined
+  /** A cheap look whether there is anything to clean up. */
+  readonly isAnythingLeft?: () => Promise<boolean>
   /** What a former process noted of connections that drain. */
   readonly earlierDrains?: EarlierDrains
   readonly exec: Exec
@@ -45,8 +47,8 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   let sweep = false
   let complete = false
   const input = () => ({ node: facts, settings: settings.traffic, sweep })
-  const { retiring = () => undefined, earlierDrains = new Map() } = options
-  const shared = { retiring, exec, cluster: store, events, now, input, settings: () => settings, earlierDrains }
+  const { retiring = () => undefined, isAnythingLeft = async () => false, earlierDrains = new Map() } = options
+  const shared = { retiring, isAnythingLeft, exec, cluster: store, events, now, input, settings: () => settings, earlierDrains }
   const lanes = modes.map(mode => new Lane({ mode, ...shared }))
   const everything = (): void => {
     if (complete) for (const lane of lanes) lane.markDirty('everything')

@@ -21,6 +21,7 @@ export interface LaneOptions {
   readonly mode: AnyMode
   /** What cleans up after other modes where this one is in force; undefined: nothing does. */
   readonly retiring: (mode: AnyMode) => AnyMode | undefined
+  readonly isAnythingLeft: () => Promise<boolean>
   readonly exec: Exec
   readonly cluster: ClusterView
   readonly events: SyncEmitter
@@ -39,10 +40,13 @@ export class Lane {
   #stop = new AbortController()
   #next: AnyMode | undefined
   #isReady = false
+  /** Of the mode that is in force first. */
+  #earlierDrains: EarlierDrains
 
   constructor(options: LaneOptions) {
     this.#options = options
     this.#mode = options.mode
+    this.#earlierDrains = options.earlierDrains
     this.#loop = this.#newLoop()
   }
 
@@ -75,6 +79,7 @@ export class Lane {
       if (signal.aborted || this.#next === undefined) continue
       this.#mode = this.#next
       this.#next = undefined
+      this.#earlierDrains = new Map()
       this.#stop = new AbortController()
       this.#loop = this.#newLoop()
       if (this.#isReady) this.#loop.markDirty('everything')
@@ -82,17 +87,18 @@ export class Lane {
   }
 
   #newLoop(): SyncLoop {
-    const { exec, cluster, events, now, input, settings, earlierDrains } = this.#options
+    const { exec, cluster, events, now, input, settings } = this.#options
+    const earlierDrains = this.#earlierDrains
     const sync = new FamilySync({ mode: this.#mode, exec, cluster, events, now, earlierDrains, decisions: this.#decisions })
     return new SyncLoop({ sync, events, input, settings, now })
   }
 
   /** Not before the new mode's rules stand: until then connections still come by what the former one left. */
   async #retireAfterFirstSync(signal: AbortSignal): Promise<void> {
-    const { exec, events, input, now, earlierDrains, retiring } = this.#options
+    const { exec, events, input, now, retiring, isAnythingLeft } = this.#options
     const mode = retiring(this.#mode)
     if (mode === undefined || !(await this.#firstSync(signal))) return
-    await retire({ mode, exec, events, input, now, earlierDrains }, signal)
+    await retire({ mode, exec, events, input, now, isAnythingLeft, earlierDrains: this.#earlierDrains }, signal)
   }
 
   /** False where the signal aborts before it. */

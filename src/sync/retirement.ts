@@ -18,6 +18,8 @@ export interface RetirementOptions {
   readonly input: () => PassInput
   readonly now: () => number
   readonly earlierDrains: EarlierDrains
+  /** A cheap look whether another mode left anything at all. */
+  readonly isAnythingLeft: () => Promise<boolean>
 }
 
 /** Nothing is wanted any more. */
@@ -35,6 +37,7 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
   for (let failures = 0; !signal.aborted; ) {
     const sync = newSync(options)
     try {
+      if (removed === 0 && !(await options.isAnythingLeft())) return
       removed += await drain({ sync, options, tell }, signal)
       // A pass over what was just read shows that nothing is left; a link that both families had goes with the later one.
       const last = await newSync(options).pass({ ...options.input(), sweep: true })

@@ -20,7 +20,7 @@ function configOf(yaml: string, switchyard = '', argv: readonly string[] = []): 
 }
 
 const ipvsDefaults = {
-  scheduler: 'rr',
+  scheduler: 'rr' as const,
   excludeCidrs: [],
   strictArp: false,
   tcpTimeoutSeconds: undefined,

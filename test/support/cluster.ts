@@ -273,7 +273,7 @@ export const arbitrarySettings: fc.Arbitrary<TrafficSettings> = fc.record({
   ),
   tcpBeLiberal: fc.boolean(),
   ipvs: fc.record({
-    scheduler: fc.constantFrom('rr', 'wrr', 'lc', 'sh', 'mh', 'dh'),
+    scheduler: fc.constantFrom('rr' as const, 'wrr' as const, 'lc' as const, 'sh' as const, 'mh' as const, 'dh' as const),
     excludeCidrs: fc.constant([]),
     strictArp: fc.boolean(),
     drainDeadlineMs: fc.constantFrom(0, 900_000),

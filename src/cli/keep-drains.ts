@@ -1,0 +1,33 @@
+// What drains is written down, so that a restart does not begin its time anew.
+
+import type { DrainRecord, StateFile } from '../kernel/state-file.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { EarlierDrains } from '../sync/drain-keeper.ts'
+import type { SyncEmitter } from '../sync/events.ts'
+
+/** Gives what a former process wrote. */
+export function keepDrains({ events, state }: { readonly events: SyncEmitter; readonly state: StateFile }): EarlierDrains {
+  const earlier = new Map(
+    state.state.drains.map(({ virtualServer, realServer, since, gone }) => [
+      `${virtualServer} ${realServer}`,
+      { since, goneSince: gone },
+    ]),
+  )
+  const lists = new Map<string, readonly DrainRecord[]>()
+  events.on('draining', ({ family, retiring, drains }) => {
+    lists.set(
+      `${family} ${retiring}`,
+      drains.map(drain => recordOf(family, drain)),
+    )
+    void state.update({ drains: [...lists.values()].flat() })
+  })
+  return earlier
+}
+
+function recordOf(
+  family: IpFamily,
+  drain: { readonly server: string; readonly realServer: string; readonly since: number; readonly goneSince: number | undefined },
+): DrainRecord {
+  const { server: virtualServer, realServer, since, goneSince } = drain
+  return { family, virtualServer, realServer, since, ...(goneSince !== undefined && { gone: goneSince }) }
+}
