@@ -1,4 +1,4 @@
-// `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours from both iptables backends and both IP families, and
+// `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours, of every mode, in both iptables backends and both IP families, and
 // puts back the kernel parameters that the state file tells of.
 // Refuses while a Switchyard or a kube-proxy lives here: their chains have the same names.
 import { readFile } from 'node:fs/promises'
@@ -7,14 +7,16 @@ import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, flags as runFlags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
-import { type Backend, saveQuery, toolsOf } from '../kernel/iptables.ts'
+import { type Backend, saveQuery, tableSection, toolsOf } from '../kernel/iptables.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
-import { iptablesMode } from '../modes/iptables/index.ts'
+import { chainRoles } from '../modes/rules/chains.ts'
+import { parseTables } from '../modes/rules/parse.ts'
 import { retire } from '../modes/rules/retire.ts'
 import { applyPlan } from '../sync/apply.ts'
 import { routeLocalnet } from '../sync/route-localnet.ts'
+import { cleanIpvs } from './cleanup-ipvs.ts'
 import { openParameters } from './cleanup-parameters.ts'
 
 const flags: Flags = {
@@ -48,8 +50,9 @@ export interface CleanupOptions {
 
 const usage = `Usage: switchyard cleanup [--dry-run] [--force] [--state-dir DIR] [--sysctl-root DIR]
 
-Removes every chain and jump of ours from both iptables backends, IPv4 and IPv6. Nothing of others is touched: KUBE-FIREWALL stays where
-kubelet uses it, and a chain of ours that a foreign rule jumps to is emptied, kept and named. Kernel parameters get back the values that
+Removes every chain and jump of ours from both iptables backends, IPv4 and IPv6, and our virtual servers, sets and kube-ipvs0. Nothing of
+others is touched: KUBE-FIREWALL stays where kubelet uses it, a chain of ours that a foreign rule jumps to is emptied, kept and named, and
+virtual servers at other addresses stay. Kernel parameters get back the values that
 they had before Switchyard changed them; it kept them in its state folder.
 
   --dry-run          print what would be removed, and remove nothing
@@ -88,14 +91,19 @@ export async function cleanup(options: CleanupOptions): Promise<number> {
   // Before the question whether 127.0.0.0/8 needs its guard still.
   let failures = await parameters.putBack([routeLocalnet])
   const guardNeeded = await parameters.isLocalnetRouted()
+  const exec = createExec()
+  const complain = (what: string) => (error: unknown) => {
+    failures++
+    process.stderr.write(`switchyard: ${what}: ${error instanceof Error ? error.message : error}\n`)
+  }
+  const backends = await usableBackends(exec)
   for (const family of ipFamilies) {
-    for (const backend of await backendsInUse(family)) {
-      await cleanOne({ family, backend, dryRun, guardNeeded, exec: createExec() }).catch((error: unknown) => {
-        failures++
-        process.stderr.write(`switchyard: ${family}, ${backend} backend: ${error instanceof Error ? error.message : error}\n`)
-      })
+    for (const backend of backends[family]) {
+      await cleanOne({ family, backend, dryRun, guardNeeded, exec }).catch(complain(`${family}, ${backend} backend`))
     }
   }
+  const [backend = 'nft'] = backends.IPv4
+  await cleanIpvs({ exec, dryRun, backend, say: line => void say(`${line}\n`) }).catch(complain('IPVS'))
   failures += await parameters.putBack('all that are left')
   if (failures === 0) await parameters.forget()
   return failures === 0 ? 0 : 1
@@ -108,11 +116,28 @@ async function findLivingWriter(): Promise<string | undefined> {
   return findKubeProxy({ proc: '/proc', metricsPort: 10_249, healthPort: 10_256 })
 }
 
+/** A kernel without nf_tables holds no rules there; where neither backend works, both say why. */
+async function usableBackends(exec: Exec): Promise<Record<IpFamily, readonly Backend[]>> {
+  const ofFamily = async (family: IpFamily): Promise<readonly Backend[]> => {
+    const inUse = await backendsInUse(family)
+    if (!inUse.includes('legacy')) return inUse
+    const nftWorks = await exec(saveQuery(toolsOf(family, 'nft'))).then(
+      () => true,
+      () => false,
+    )
+    return nftWorks ? inUse : ['legacy']
+  }
+  return { IPv4: await ofFamily('IPv4'), IPv6: await ofFamily('IPv6') }
+}
+
 /** The legacy tables of a family are only looked at where the kernel has them: reading would make them. */
 async function backendsInUse(family: IpFamily): Promise<readonly Backend[]> {
   const names = await readFile(`/proc/net/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
   return names.trim() === '' ? ['nft'] : ['nft', 'legacy']
 }
+
+/** Of all modes: to cleanup each chain of ours is one that goes whole. */
+const allChains = chainRoles({ dispatch: {} })
 
 async function cleanOne(options: {
   readonly family: IpFamily
@@ -125,7 +150,8 @@ async function cleanOne(options: {
   const { family, backend, dryRun, exec } = options
   const tools = toolsOf(family, backend)
   const { stdout } = await exec(saveQuery(tools))
-  const observed = iptablesMode(family, tools).parse([stdout], 'everything', new Map())
+  const saved = { nat: tableSection(stdout, 'nat'), filter: tableSection(stdout, 'filter') }
+  const observed = parseTables(saved, new Map(), allChains)
   const guardNeeded = family === 'IPv4' && options.guardNeeded
   const plan = retire({ observed, save: stdout, tools, keepFirewall: guardNeeded || hasKubeletHint(stdout) })
   const where = `${family}, ${backend} backend`
