@@ -46,7 +46,7 @@ export async function cleanIpvs({ exec, dryRun, backend, say }: IpvsCleaning): P
 async function planFor(family: IpFamily, { exec, backend }: Pick<IpvsCleaning, 'exec' | 'backend'>): Promise<Plan> {
   const mode = retiringIpvsMode({ family, tools: toolsOf(family, backend), deadlineMs: 0 })
   const observed = mode.parse(await runQueries(mode.queries('everything'), exec), 'everything', new Map())
-  const node = nodeFacts(hostname(), undefined, interfaceAddresses())
+  const node = nodeFacts(hostname(), undefined, interfaceAddresses(serviceLink))
   const desired = mode.render(undefined, 'everything', { decisions: new Map(), node, settings: defaultTraffic() })
   const change = { observed, desired, touched: 'everything', sweep: true } as const
   const kept = mode.draining?.keep(change, { now: Date.now(), earlier: new Map() }) ?? desired

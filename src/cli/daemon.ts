@@ -5,6 +5,8 @@ import { createExec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import { openStateFile, stateFileName } from '../kernel/state-file.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
+import { watchAddresses } from '../kernel/watch-addresses.ts'
+import { serviceLink } from '../modes/ipvs/names.ts'
 import { type Observers, startObservers } from '../server/observers.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
@@ -97,7 +99,14 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     await runEngine(
       {
         ...engine,
-        interfaceAddresses,
+        interfaceAddresses: () => interfaceAddresses(serviceLink),
+        watchAddresses: (onChange, ends) =>
+          watchAddresses({
+            except: serviceLink,
+            onChange,
+            onFailure: error => log.debug(`addresses are looked up every syncPeriod only: ${error}`),
+            signal: ends,
+          }),
         now: () => performance.now(),
         onSettings: take => live.onChange(take),
         onModes: take => mode.onChange(take),

@@ -1,5 +1,6 @@
 // The only file that starts a process. Takes argv and standard input, gives the output or a CommandError.
 // Invariant: a failure of any kind (no such binary, signal, time-out, exit status) is the same error type with the tool's own words.
+import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 
 export interface CommandResult {
@@ -111,4 +112,31 @@ function firstLines(stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '' && !line.startsWith('Try `'))
   const shown = lines.slice(0, 3).join('; ').replaceAll(/: *; /g, ': ')
   return lines.length > 3 ? `${shown} (${lines.length - 3} more lines)` : shown
+}
+
+/**
+ * Runs `argv` until the signal aborts or it ends by itself, and gives each line of its output as it comes. Rejects with CommandError
+ * where it cannot be started or ends with an error; its end by the signal is none.
+ */
+export async function watchLines(
+  argv: readonly string[],
+  { onLine, signal }: { readonly onLine: (line: string) => void; readonly signal: AbortSignal },
+): Promise<void> {
+  const [file, ...args] = argv
+  if (file === undefined) throw new TypeError('watchLines: empty command')
+  if (signal.aborted) return
+  const child = execa(file, args, {
+    reject: false,
+    stdin: 'ignore',
+    buffer: { stdout: false },
+    cancelSignal: signal,
+    env: { LC_ALL: 'C' },
+  })
+  createInterface({ input: child.stdout }).on('line', onLine)
+  // Not only the end of the child: what it started in turn may hold its output open.
+  const stopped = new Promise<'stopped'>(resolve => signal.addEventListener('abort', () => resolve('stopped'), { once: true }))
+  const result = await Promise.race([child, stopped])
+  child.stdout.destroy()
+  child.stderr.destroy()
+  if (result !== 'stopped' && result.failed && !signal.aborted) throw toError(argv, result)
 }

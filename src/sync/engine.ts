@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly events: SyncEmitter
   /** The addresses of this kernel's interfaces, asked anew every syncPeriod. */
   readonly interfaceAddresses: () => readonly Address[]
+  /** Tells when those addresses change, until the signal aborts; without it they are only asked for now and then. */
+  readonly watchAddresses?: (onChange: () => void, signal: AbortSignal) => Promise<void>
   readonly now: () => number
 }
 
@@ -93,22 +95,31 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
     if (first || canSweepNow) everything()
   }
 
+  /** Only where rules name addresses; from then on until the end. */
+  let watching: Promise<void> | undefined
+  const watchAddresses = (ends: AbortSignal): void => {
+    const named = lanes.some(({ mode }) => mode.nodePortAddresses(settings.traffic, facts) !== 'every local address')
+    if (named) watching ??= options.watchAddresses?.(refreshFacts, ends)
+  }
+
   const follow = async (): Promise<void> => {
     for await (const update of source.updates(signal)) take(update)
   }
+  const stop = new AbortController()
   let refresh: NodeJS.Timeout | undefined
   const refreshLater = (): void => {
     refresh = setTimeout(() => {
       refreshLater()
       refreshFacts()
+      watchAddresses(stop.signal)
     }, settings.syncPeriodMs)
   }
   refreshLater()
   try {
-    const stop = new AbortController()
+    watchAddresses(stop.signal)
     const running = lanes.map(lane => lane.run(AbortSignal.any([signal, stop.signal])))
     await follow().finally(() => stop.abort())
-    await Promise.all(running)
+    await Promise.all([...running, watching])
   } finally {
     clearTimeout(refresh)
   }

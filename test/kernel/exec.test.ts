@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { CommandError, type CommandFailure, createExec } from '../../src/kernel/exec.ts'
+import { CommandError, type CommandFailure, createExec, watchLines } from '../../src/kernel/exec.ts'
 
 const exec = createExec()
 const shell = (script: string, input?: string) => exec({ argv: ['sh', '-c', script], ...(input === undefined ? {} : { input }) })
@@ -154,3 +154,22 @@ async function failureOf(run: Promise<unknown>): Promise<CommandError> {
   assert.ok(error instanceof CommandError, `it did not fail as it should: ${error}`)
   return error
 }
+
+describe('watchLines', () => {
+  it('gives lines as they come, until it is told to end', async () => {
+    const ends = new AbortController()
+    const lines: string[] = []
+    const onLine = (line: string): void => {
+      lines.push(line)
+      if (lines.length === 2) ends.abort()
+    }
+    await watchLines(['sh', '-c', 'echo one; echo two; exec sleep 600'], { onLine, signal: ends.signal })
+    assert.deepEqual(lines, ['one', 'two'])
+  })
+
+  it('fails as any command does', async () => {
+    const quiet = { onLine: () => {}, signal: new AbortController().signal }
+    await assert.rejects(watchLines(['no-such-program'], quiet), { name: 'CommandError', failure: 'not found' })
+    await assert.rejects(watchLines(['sh', '-c', 'echo no >&2; exit 3'], quiet), { name: 'CommandError', stderr: 'no' })
+  })
+})
