@@ -21,9 +21,6 @@ export interface PreparedModes {
   readonly retiring: readonly AnyMode[]
 }
 
-/** How long connections by virtual servers may go on after a change to iptables mode. */
-export const retireDeadlineMs = 24 * 60 * 60 * 1000
-
 /** Throws where nothing can work: not permitted, or the mode does not exist here. */
 export async function prepareModes(options: { config: Config; exec: Exec; log: Logger }): Promise<PreparedModes> {
   const { log } = options
@@ -38,7 +35,7 @@ export async function prepareModes(options: { config: Config; exec: Exec; log: L
   return {
     name: chosen.mode,
     modes: tools.map(each => modeOf(chosen, each)),
-    retiring: tools.map(each => retiringIpvsMode({ ...each, deadlineMs: retireDeadlineMs })),
+    retiring: tools.map(each => retiringIpvsMode({ ...each, deadlineMs: options.config.ipvs.modeChangeDeadlineMs })),
   }
 }
 

@@ -60,6 +60,8 @@ export interface IpvsSettings extends IpvsTrafficSettings {
   readonly tcpTimeoutSeconds: number | undefined
   readonly tcpFinTimeoutSeconds: number | undefined
   readonly udpTimeoutSeconds: number | undefined
+  /** switchyard.conf drain.modeChangeDeadline: how long connections may go on after another mode took over. Fits a timer. */
+  readonly modeChangeDeadlineMs: number
   /** switchyard.conf ipvs.unavailable. */
   readonly whenUnavailable: 'fail' | 'fallback'
 }

@@ -97,6 +97,7 @@ function ipvsSettings(settings: KubeProxySettings, switchyard: SwitchyardSetting
     whenUnavailable: switchyard['ipvs.unavailable'],
     drainDeadlineMs: forTimer(switchyard['drain.deadline']),
     drainGoneDeadlineMs: forTimer(switchyard['drain.goneDeadline']),
+    modeChangeDeadlineMs: forTimer(switchyard['drain.modeChangeDeadline']),
   }
 }
 

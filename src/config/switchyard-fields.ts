@@ -24,6 +24,11 @@ export const switchyardFields = {
     'ipvs mode: how long connections to an endpoint that takes no new ones may go on.',
   ),
   'drain.goneDeadline': live(durationOrZero, 2 * minute, 'The same once the endpoint is in no EndpointSlice any more.'),
+  'drain.modeChangeDeadline': live(
+    durationOrZero,
+    24 * 60 * minute,
+    'How long connections by virtual servers may go on after a change from ipvs to iptables mode.',
+  ),
   'ipvs.unavailable': restart(
     choice('fail', 'fallback'),
     'fail',

@@ -23,6 +23,7 @@ const settings: IpvsSettings = {
   whenUnavailable: 'fail',
   drainDeadlineMs: 0,
   drainGoneDeadlineMs: 0,
+  modeChangeDeadlineMs: 0,
 }
 
 const conntrack = 'net.ipv4.vs.conntrack'

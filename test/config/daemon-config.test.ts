@@ -29,6 +29,7 @@ const ipvsDefaults = {
   whenUnavailable: 'fail' as const,
   drainDeadlineMs: 900_000,
   drainGoneDeadlineMs: 120_000,
+  modeChangeDeadlineMs: 86_400_000,
 }
 
 test('the defaults', () => {
@@ -150,6 +151,7 @@ suite('KubeProxyConfiguration', () => {
         whenUnavailable: 'fallback',
         drainDeadlineMs: 2 ** 31 - 1,
         drainGoneDeadlineMs: 0,
+        modeChangeDeadlineMs: 86_400_000,
       },
     )
   })

@@ -144,7 +144,7 @@ test('the defaults of switchyard.conf', () => {
     kind: 'SwitchyardConfiguration',
     backend: 'auto',
     dispatch: 'auto',
-    drain: { deadline: '15m0s', goneDeadline: '2m0s' },
+    drain: { deadline: '15m0s', goneDeadline: '2m0s', modeChangeDeadline: '24h0m0s' },
     ipvs: { unavailable: 'fail' },
     sync: { minSyncPeriod: 'switchyard' },
     page: { bind: 'loopback' },

@@ -74,6 +74,7 @@ export const switchyardSamples: Samples<SwitchyardPath> = {
   dispatch: { good: 'bucketed', bad: 'hashed' },
   'drain.deadline': { good: '1h0m0s', bad: 900 },
   'drain.goneDeadline': { good: '0s', bad: '-1s' },
+  'drain.modeChangeDeadline': { good: '1h0m0s', bad: 'soon' },
   'ipvs.unavailable': { good: 'fallback', bad: true },
   'sync.minSyncPeriod': { good: 'kube-proxy', bad: '1s' },
   'page.bind': { good: '10.0.0.7', bad: 'localhost' },

@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly lab: Lab
   /** Fields of KubeProxyConfiguration beside the lab's own. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** Fields of SwitchyardConfiguration, which stands beside the other file. */
+  readonly settings?: Readonly<Record<string, unknown>>
   /** Further command line: `['--iptables-backend', 'legacy']`. */
   readonly arguments?: readonly string[]
 }
@@ -26,17 +28,26 @@ export const baseConfig = {
   conntrack: { maxPerCore: 0 },
 } as const
 
+const baseSettings = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfiguration' } as const
+
 export class RunningProxy implements AsyncDisposable {
   readonly daemon: Daemon
   readonly manifests: string
+  readonly #configFile: string
   readonly #lab: Lab
   #objects = ''
   #marker = firstMarkerPort
 
-  constructor({ lab, daemon, manifests }: { lab: Lab; daemon: Daemon; manifests: string }) {
+  constructor({ lab, daemon, paths }: { lab: Lab; daemon: Daemon; paths: { manifests: string; config: string } }) {
     this.#lab = lab
     this.daemon = daemon
-    this.manifests = manifests
+    this.manifests = paths.manifests
+    this.#configFile = paths.config
+  }
+
+  /** Fields of KubeProxyConfiguration beside the lab's own, for the running daemon; waits for nothing. */
+  async configure(config: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeManifest(this.#configFile, stringify({ ...baseConfig, ...config }))
   }
 
   /** Replaces the cluster's objects (YAML documents), and waits until they are what the node does with packets, in both families. */
@@ -94,7 +105,7 @@ export class RunningProxy implements AsyncDisposable {
 }
 
 /** Starts the daemon on the lab's first node, with an empty folder of manifests. It has programmed nothing yet. */
-export async function startProxy({ lab, config = {}, arguments: extra = [] }: ProxyOptions): Promise<RunningProxy> {
+export async function startProxy({ lab, config = {}, settings, arguments: extra = [] }: ProxyOptions): Promise<RunningProxy> {
   const directory = await mkdtemp(join(lab.directory, 'proxy-'))
   const paths = {
     manifests: join(directory, 'manifests'),
@@ -103,6 +114,7 @@ export async function startProxy({ lab, config = {}, arguments: extra = [] }: Pr
   }
   await mkdir(paths.manifests)
   await writeFile(paths.config, stringify({ ...baseConfig, ...config }))
+  if (settings !== undefined) await writeFile(join(directory, 'switchyard.conf'), stringify({ ...baseSettings, ...settings }))
   const daemon = new Daemon({
     namespace: lab.node.namespace,
     arguments: [
@@ -121,7 +133,7 @@ export async function startProxy({ lab, config = {}, arguments: extra = [] }: Pr
     ],
   })
   daemon.start()
-  return new RunningProxy({ lab, daemon, manifests: paths.manifests })
+  return new RunningProxy({ lab, daemon, paths })
 }
 
 /** Writes a manifest so that a watcher never sees half of it. */
