@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts'
 import type { Exec } from '../kernel/exec.ts'
 import { hasIpvsLeftovers } from '../kernel/ipvs-leftovers.ts'
+import { addDummyLink, batchArgv, dummyLinksQuery, hasLink } from '../kernel/link.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import type { AnyMode } from '../sync/lane.ts'
@@ -36,7 +37,11 @@ export async function startMode(options: {
   const restoreIfNothingIsLeft = async (): Promise<void> => {
     if (prepared.name !== 'ipvs' && !(await isAnythingLeft())) await parameters.restore()
   }
-  if (prepared.name === 'ipvs') await parameters.ensure(options.config.ipvs)
+  const makeReady = async (config: Config): Promise<void> => {
+    await parameters.ensure(config.ipvs)
+    await makeServiceLink(exec)
+  }
+  if (prepared.name === 'ipvs') await makeReady(options.config)
   else await restoreIfNothingIsLeft()
   events.on('retired', () => void restoreIfNothingIsLeft())
   return {
@@ -50,7 +55,7 @@ export async function startMode(options: {
     isAnythingLeft,
     change: async config => {
       const fresh = await prepareModes({ config, exec, log })
-      if (fresh.name === 'ipvs') await parameters.ensure(config.ipvs)
+      if (fresh.name === 'ipvs') await makeReady(config)
       const before = prepared.name
       prepared = fresh
       for (const take of takers) take(fresh.modes)
@@ -59,4 +64,11 @@ export async function startMode(options: {
     },
     onChange: take => void takers.push(take),
   }
+}
+
+/** Both families need the link; made here, neither meets the other making it. A failure shows again, and in full, when addresses are to be added. */
+async function makeServiceLink(exec: Exec): Promise<void> {
+  const { stdout } = await exec(dummyLinksQuery)
+  if (hasLink(stdout, serviceLink)) return
+  await exec({ argv: batchArgv, input: `${addDummyLink(serviceLink)}\n` }).catch(() => undefined)
 }
