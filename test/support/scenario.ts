@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, parseAllDocuments, stringify } from 'yaml'
+import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problem.ts'
 import type { Address } from '../../src/model/address.ts'
@@ -18,6 +19,8 @@ export interface Scenario {
   readonly cluster: ClusterView
   readonly node: NodeFacts
   readonly settings: TrafficSettings
+  /** The whole configuration, of which `settings` are a part. */
+  readonly config: Config
   /** What kube-proxy programmed, as iptables-save printed it; undefined where the scenario was not run in that mode. */
   golden(file: string): string | undefined
 }
@@ -69,17 +72,19 @@ export function loadScenario(name: string): Scenario {
   const read = (...path: readonly string[]): string => readFileSync(join(goldenFolder, ...path), 'utf8')
   const objects = [...decodeAll(read('cluster.yaml')), ...decodeAll(read(name, 'objects.yaml'))]
   const node = objects.find((object): object is Node => object.kind === 'Node')
+  const config = configOf(read(name, 'config.yaml'))
   return {
     name,
     cluster: clusterOf(objects),
     node: nodeFacts('node1', node, goldenInterfaceAddresses),
-    settings: settingsOf(read(name, 'config.yaml')),
+    settings: config.traffic,
+    config,
     golden: file => (readdirSync(join(goldenFolder, name)).includes(file) ? read(name, file) : undefined),
   }
 }
 
 /** The base configuration of test/golden/README.md with what the scenario changes, through the real loader. */
-function settingsOf(changes: string): TrafficSettings {
+function configOf(changes: string): Config {
   const base = { hostnameOverride: 'node1', clusterCIDR: '10.244.0.0/16,fd00:10:244::/56' }
   const document = { apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration', ...base, ...parse(changes) }
   const readFile = (path: string): string => {
@@ -88,5 +93,5 @@ function settingsOf(changes: string): TrafficSettings {
   }
   const { config, errors } = loadConfig({ flags: { config: 'config.yaml' }, readFile, hostname: 'ignored' })
   if (config === undefined) throw new Error(errors.map(formatProblem).join('; '))
-  return config.traffic
+  return config
 }
