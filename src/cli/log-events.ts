@@ -1,7 +1,10 @@
 // Sync events → log lines. Repeated failures are said less and less often; what an operator must act on is an error.
 import type { IpFamily } from '../model/address.ts'
 import type { SyncEmitter } from '../sync/events.ts'
+import { StandingRemarks } from '../sync/standing-remarks.ts'
 import type { Logger } from './log.ts'
+import { logDraining } from './log-draining.ts'
+import { isReminder } from './reminder.ts'
 
 /** How many things a line names before it only counts. */
 const mostNamed = 5
@@ -67,9 +70,17 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
     if (!said.has(what)) log.warn({ family }, `left in place: ${what}`)
     said.add(what)
   })
+  logRemarks(events, log)
+  logDraining(events, log)
 }
 
-/** After minutes, then after twice as long each time. */
-function isReminder(failures: number): boolean {
-  return failures >= 8 && (failures & (failures - 1)) === 0
+/** What a Service does not get: once, and again when it changes. */
+function logRemarks(events: SyncEmitter, log: Logger): void {
+  const remarks = new StandingRemarks()
+  events.on('passStarted', pass => remarks.passStarted(pass))
+  events.on('remarked', remark => {
+    const { service, reason, message } = remark
+    if (remarks.remarked(remark)) log.warn({ service, reason }, `Service ${service} ${message}`)
+  })
+  events.on('programmed', pass => remarks.programmed(pass))
 }

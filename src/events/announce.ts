@@ -3,6 +3,7 @@ import type { IpFamily } from '../model/address.ts'
 import type { Service, ServiceKey } from '../model/objects.ts'
 import type { KubernetesSourceEmitter, KubernetesSourceEvents } from '../source/kubernetes/source-events.ts'
 import type { SyncEmitter, SyncEvents } from '../sync/events.ts'
+import { StandingRemarks } from '../sync/standing-remarks.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
 import type { Note, Regarding } from './note.ts'
 
@@ -38,6 +39,13 @@ export function announce({ nodeName, events, source, service, publish, log }: An
     const note = `${nodeName}: the ${family} rules of this Service are programmed again`
     aboutService(key, { type: 'Normal', reason: 'ServiceReleased', note })
   }
+  const remarks = new StandingRemarks()
+  const passStarted = (pass: SyncEvents['passStarted'][0]): void => remarks.passStarted(pass)
+  const programmed = (pass: SyncEvents['programmed'][0]): void => remarks.programmed(pass)
+  const remarked = (remark: SyncEvents['remarked'][0]): void => {
+    if (!remarks.remarked(remark)) return
+    aboutService(remark.service, { type: 'Warning', reason: remark.reason, note: `${nodeName}: this Service ${remark.message}` })
+  }
   const syncFailed = ({ family, error, failures }: SyncEvents['syncFailed'][0]): void => {
     if (failures < failuresUntilTold) return
     failing.add(family)
@@ -53,7 +61,8 @@ export function announce({ nodeName, events, source, service, publish, log }: An
     const note = `${failure.message}. ${failure.advice}`
     aboutNode({ type: 'Warning', reason: 'ResourceForbidden', action: 'Watch', note })
   }
-  const ends = [subscribe<SyncEvents>(events, { quarantined, released, syncFailed, synced }, log)]
+  const listeners = { quarantined, released, passStarted, programmed, remarked, syncFailed, synced }
+  const ends = [subscribe<SyncEvents>(events, listeners, log)]
   if (source !== undefined) ends.push(subscribe<KubernetesSourceEvents>(source, { failed }, log))
   return () => {
     for (const end of ends) end()

@@ -101,6 +101,8 @@ export interface SyncEvents {
   retired: [{ readonly family: IpFamily }]
   /** What another mode left could not be read or removed; it is tried again. */
   retireFailed: [{ readonly family: IpFamily; readonly error: Error; readonly failures: number }]
+  /** Connections that drain were counted. */
+  looked: [{ readonly family: IpFamily }]
   /** Connections that drain could not be counted. */
   lookFailed: [{ readonly family: IpFamily; readonly error: Error }]
   /** A Service asks for what it does not get on this node; all else of it is programmed. Said with every pass that touched it. */

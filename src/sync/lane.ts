@@ -77,6 +77,7 @@ export class Lane {
       await this.#loop.run(ends)
       await retirement
       if (signal.aborted || this.#next === undefined) continue
+      this.#forgetDrains()
       this.#mode = this.#next
       this.#next = undefined
       this.#earlierDrains = new Map()
@@ -84,6 +85,11 @@ export class Lane {
       this.#loop = this.#newLoop()
       if (this.#isReady) this.#loop.markDirty('everything')
     }
+  }
+
+  /** What drained until now is the next mode's to keep and to tell of. */
+  #forgetDrains(): void {
+    for (const retiring of [false, true]) this.#options.events.emit('draining', { family: this.family, retiring, drains: [] })
   }
 
   #newLoop(): SyncLoop {

@@ -84,9 +84,9 @@ export class SyncLoop {
   async #look(): Promise<void> {
     const { sync, now, events } = this.#options
     const start = now()
-    await sync.lookAtDrains().catch((error: unknown) => {
-      events.emit('lookFailed', { family: sync.family, error: asError(error) })
-    })
+    const error = await sync.lookAtDrains().catch(asError)
+    if (error === undefined) events.emit('looked', { family: sync.family })
+    else events.emit('lookFailed', { family: sync.family, error })
     this.#tellDrains()
     const end = now()
     this.#nextLook = end + Math.min(longestBetweenLooks, Math.max(shortestBetweenLooks, 20 * (end - start)))

@@ -68,7 +68,9 @@ async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Pr
     if (sync.drains.length === 0) break
     while (!sync.isDirty && !signal.aborted) {
       await sleep(betweenLooks, undefined, { signal }).catch(() => undefined)
-      if (!signal.aborted) await sync.lookAtDrains()
+      if (signal.aborted) break
+      await sync.lookAtDrains()
+      tell(sync.drains)
     }
   }
   return lines

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { announce, healthCheckNote, serverNote, startNote } from '../../src/events/announce.ts'
 import type { Note } from '../../src/events/note.ts'
+import type { IpFamily } from '../../src/model/address.ts'
 import type { ServiceKey } from '../../src/model/objects.ts'
 import { ApiError, type ApiFailure } from '../../src/source/kubernetes/failure.ts'
 import { createKubernetesSourceEmitter } from '../../src/source/kubernetes/source-events.ts'
-import { createSyncEmitter, type SyncReport } from '../../src/sync/events.ts'
+import { createSyncEmitter, type Programmed, type SyncReport } from '../../src/sync/events.ts'
 import { recordLog } from '../server/support.ts'
-import { service } from '../support/cluster.ts'
+import { node, service, settings } from '../support/cluster.ts'
 
 const web = 'default/web' as ServiceKey
 const report: SyncReport = {
@@ -41,6 +42,11 @@ function setUp() {
   return { events, source, notes, log, end }
 }
 
+function programmed(family: IpFamily): Programmed {
+  const rules = { written: {}, total: () => ({}) }
+  return { family, scope: new Set([web]), decisions: new Map(), quarantined: new Map(), node, settings, rules }
+}
+
 const onNode = { kind: 'Node', name: 'node1' } as const
 const onWeb = { kind: 'Service', namespace: 'default', name: 'web', uid: 'u-1' } as const
 
@@ -71,6 +77,33 @@ describe('what is worth an Event', () => {
     const { events, notes } = setUp()
     events.emit('quarantined', { family: 'IPv4', service: 'shop/gone' as ServiceKey, reason: 'no' })
     assert.deepEqual(notes[0]?.regarding, { kind: 'Service', namespace: 'shop', name: 'gone', uid: '' })
+  })
+
+  it('a remark on a Service, once for both families and all passes, and again when it changed or came back', () => {
+    const { events, notes } = setUp()
+    const pass = (message: string | undefined): void => {
+      for (const family of ['IPv4', 'IPv6'] as const) {
+        events.emit('passStarted', { family, scope: new Set([web]) })
+        if (message !== undefined) events.emit('remarked', { family, service: web, reason: 'SchedulerUnavailable', message })
+        events.emit('programmed', programmed(family))
+      }
+    }
+    pass('asks for "x"; it gets rr')
+    pass('asks for "x"; it gets rr')
+    assert.deepEqual(notes, [
+      {
+        regarding: onWeb,
+        type: 'Warning',
+        reason: 'SchedulerUnavailable',
+        action: 'Program',
+        note: 'node1: this Service asks for "x"; it gets rr',
+      },
+    ])
+    pass('asks for "y"; it gets rr')
+    assert.equal(notes.length, 2)
+    pass(undefined)
+    pass('asks for "y"; it gets rr')
+    assert.equal(notes.length, 3)
   })
 
   it('syncs that fail in a row, not a single one, and the end of that', () => {
