@@ -36,6 +36,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
     'cli/config.ts',
     'cli/prepare-modes.ts',
     'cli/run.ts',
+    'cli/status.ts',
     'cli/version.ts',
     'kernel/ipvs-leftovers.ts',
     'kernel/module-facts.ts',

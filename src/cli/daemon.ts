@@ -77,7 +77,7 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     const { source, api } = opened
     const onFatal = (error: Error): void => failure.abort(error)
     const { modes } = mode
-    observers = startObservers({ live, events, modes, exec, source, api, version: version(), log, onFatal })
+    observers = startObservers({ live, events, modes: () => mode.modes, exec, source, api, version: version(), log, onFatal })
     const routed = () => (mode.name === 'ipvs' ? undefined : live.config.traffic)
     keepRouteLocalnet({ events, sysctl, originals, settings: routed, log })
     keepConntrackClean({ events, exec, log })

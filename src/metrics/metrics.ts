@@ -44,6 +44,8 @@ export function createMetrics({ families, resources }: MetricsOptions): Metrics 
     type: ['ADDED', 'MODIFIED', 'DELETED'],
     state: ['open', 'failed'],
     outcome: ['sent', 'dropped'],
+    retiring: ['false', 'true'],
+    reason: ['no connections', 'deadline', 'other'],
   }
   const instruments = {
     kubeProxy: createInstruments(kubeProxyMetrics, { registry, known }),

@@ -8,8 +8,8 @@ import type { Metrics } from './metrics.ts'
 
 export interface PacketCounterOptions {
   readonly metrics: Metrics
-  /** One for each family. */
-  readonly counters: readonly PacketCounters[]
+  /** One for each family whose mode counts, asked anew each time: none in ipvs mode, whose rules have nothing to count, so that all is 0. */
+  readonly counters: () => readonly PacketCounters[]
   readonly exec: Exec
   readonly clock: ObserverClock
   readonly log: ObserverLog
@@ -22,7 +22,7 @@ export function recordPacketCounters({ metrics, counters, exec, clock, log }: Pa
   metrics.onCollect(async () => {
     if (clock.now() - readAt < readEveryMs) return
     readAt = clock.now()
-    const counts = await Promise.all(counters.map(counter => read(counter, exec)))
+    const counts = await Promise.all(counters().map(counter => read(counter, exec)))
     setCounter('invalidDropped', counts)
     setCounter('localhostNodePortsAccepted', counts)
   })
@@ -40,7 +40,7 @@ export function recordPacketCounters({ metrics, counters, exec, clock, log }: Pa
 
   function setCounter(name: keyof PacketCounts, counts: readonly (PacketCounts | undefined)[]): void {
     const known = counts.filter(count => count !== undefined)
-    if (known.length < counts.length || known.length === 0) return
+    if (known.length < counts.length) return
     const metric = metrics.kubeProxy[name]
     metric.reset()
     metric.inc(known.reduce((total, count) => total + count[name], 0))

@@ -37,15 +37,33 @@ export const switchyardMetrics = {
   linesWritten: {
     name: 'switchyard_lines_written_total',
     type: 'counter',
-    help: 'Lines given to iptables-restore in syncs that succeeded.',
+    help: 'Lines given to iptables-restore, in ipvs mode also to ipset, ipvsadm and ip, in syncs that succeeded.',
     labels: ipFamily,
   },
   restoreDuration: {
     name: 'switchyard_restore_duration_seconds',
     type: 'histogram',
-    help: 'Time in iptables-restore of each sync that wrote something.',
+    help: 'Time in iptables-restore, in ipvs mode also in ipset, ipvsadm and ip, of each sync that wrote something.',
     labels: ipFamily,
     buckets: syncBuckets,
+  },
+  drainingRealServers: {
+    name: 'switchyard_draining_real_servers',
+    type: 'gauge',
+    help: 'Real servers (ipvs mode) that keep their connections and get no new ones; retiring: those that a change to another mode left.',
+    labels: ['ip_family', 'retiring'],
+  },
+  drainingConnections: {
+    name: 'switchyard_draining_connections',
+    type: 'gauge',
+    help: 'Connections of these real servers, as counted last.',
+    labels: ipFamily,
+  },
+  drainsEnded: {
+    name: 'switchyard_drains_ended_total',
+    type: 'counter',
+    help: 'Real servers that drain no more: without connections, cut at their deadline, or for another reason, such as their return.',
+    labels: ['ip_family', 'reason'],
   },
   conntrackRemoved: {
     name: 'switchyard_conntrack_removed_total',

@@ -9,6 +9,7 @@ import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
+import { recordDrains } from '../metrics/record-drains.ts'
 import { recordSource } from '../metrics/record-source.ts'
 import { recordSync } from '../metrics/record-sync.ts'
 import type { Service, ServiceKey } from '../model/objects.ts'
@@ -24,14 +25,16 @@ import { healthHandler } from './health-server.ts'
 import type { Handler } from './http.ts'
 import { keepListening, type ListeningServer } from './keep-listening.ts'
 import { metricsHandler } from './metrics-server.ts'
+import { NodeStatus, statusHandler } from './node-status.ts'
+import { statusPath } from './status-object.ts'
 
 export interface ObserverOptions {
   /** What is in force, read anew whenever it is needed. Node name and addresses count as they are at the start. */
   readonly live: { readonly config: Config; readonly loaded: Pick<LoadedConfig, 'effective' | 'flagValues'> }
   /** Before anything is emitted. */
   readonly events: SyncEmitter
-  /** One for each family that is programmed. */
-  readonly modes: readonly Pick<Mode<never, never>, 'family' | 'packetCounters'>[]
+  /** One for each family that is programmed. The families stay, the modes may change. */
+  readonly modes: () => readonly Pick<Mode<never, never>, 'family' | 'packetCounters'>[]
   readonly exec: Exec
   readonly source: { readonly description: string }
   /** Undefined where the objects do not come from an API server: then Events are only logged. */
@@ -60,8 +63,8 @@ const emulationVersion = '1.36'
 const eventGraceMs = 1000
 
 export function startObservers(options: ObserverOptions): Observers {
-  const { live, events, modes, api, log, clock = systemObserverClock } = options
-  const families = modes.map(({ family }) => family)
+  const { live, events, modes, api, version, log, clock = systemObserverClock } = options
+  const families = modes().map(({ family }) => family)
   const startedAt = clock.wall() - process.uptime() * 1000
   const metrics = createMetrics({ families, resources: api?.source.status().map(({ resource }) => resource) ?? [] })
   const publisher = startPublisher({ ...options, clock, metrics })
@@ -70,9 +73,10 @@ export function startObservers(options: ObserverOptions): Observers {
     else publisher.publish(note)
   }
   const { nodeName, mode } = live.config
+  const source = options.source.description
   const health = new NodeHealth({
     families,
-    source: options.source.description,
+    source,
     watches: api === undefined ? undefined : () => api.source.status(),
     syncPeriodMs: () => live.config.syncPeriodMs,
     clock,
@@ -86,25 +90,30 @@ export function startObservers(options: ObserverOptions): Observers {
     retryEveryMs: () => live.config.syncPeriodMs,
     log,
   })
+  const about = { node: nodeName, mode: () => live.config.mode, version, startedAt, source }
+  const status = new NodeStatus({ ...about, families, health, clock })
   const ends = [
     latest.end,
     recordSync({ metrics, events, families, clock, processStartedAt: startedAt, log }),
+    recordDrains({ metrics, events, clock, log }),
     subscribe<SyncEvents>(events, health.listeners, log),
     subscribe<SyncEvents>(events, checks.listeners, log),
+    subscribe<SyncEvents>(events, status.listeners, log),
     announce({ nodeName, events, source: api?.source.events, service: latest.service, publish, log }),
   ]
   if (api !== undefined) ends.push(recordSource({ metrics, source: api.source, server: api.client.server, clock, log }))
-  const counters = modes.flatMap(({ packetCounters }) => packetCounters ?? [])
-  if (counters.length > 0) recordPacketCounters({ metrics, counters, exec: options.exec, clock, log })
+  const counters = () => modes().flatMap(({ packetCounters }) => packetCounters ?? [])
+  recordPacketCounters({ metrics, counters, exec: options.exec, clock, log })
   metrics.onCollect(() => {
     metrics.own.build.reset()
-    metrics.own.build.set({ version: options.version, node_version: process.version, mode: live.config.mode }, 1)
+    metrics.own.build.set({ version, node_version: process.version, mode: live.config.mode }, 1)
     metrics.own.ready.set(health.missing().length === 0 ? 1 : 0)
     metrics.own.healthCheckPorts.set({ state: 'open' }, checks.counts().open)
     metrics.own.healthCheckPorts.set({ state: 'failed' }, checks.counts().failed)
   })
-  publish(startNote(nodeName, { version: options.version, mode }))
-  const servers = listenAll({ ...options, clock, metrics, health, startedAt, publish })
+  publish(startNote(nodeName, { version, mode }))
+  const routes = { [statusPath]: statusHandler(status), ...options.routes }
+  const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 
   return {
     get healthPort() {

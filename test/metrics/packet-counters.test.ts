@@ -37,6 +37,7 @@ describe('packet counters of the rules', () => {
 })
 
 function setUp(context: TestContext, families: number, outputs: (call: number) => string) {
+  let mode: 'counts' | 'has nothing to count' = 'counts'
   const metrics = createMetrics({ families: ['IPv4', 'IPv6'], resources: [] })
   context.after(() => metrics.close())
   const time = { ms: 0 }
@@ -51,9 +52,18 @@ function setUp(context: TestContext, families: number, outputs: (call: number) =
   }))
   const quiet = (): void => {}
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet }
-  recordPacketCounters({ metrics, counters, exec, clock: { now: () => time.ms, wall: () => 0 }, log })
+  recordPacketCounters({
+    metrics,
+    counters: () => (mode === 'counts' ? counters : []),
+    exec,
+    clock: { now: () => time.ms, wall: () => 0 },
+    log,
+  })
   const dropped = async () => (await scrape(metrics)).value('kubeproxy_iptables_ct_state_invalid_dropped_packets_total')
-  return { time, calls, dropped }
+  const runs = (running: typeof mode): void => {
+    mode = running
+  }
+  return { time, calls, dropped, runs }
 }
 
 describe('the metrics of packet counters', () => {
@@ -71,6 +81,18 @@ describe('the metrics of packet counters', () => {
     assert.equal(calls.length, 1)
     time.ms = 60_000
     assert.equal(await dropped(), 3)
+  })
+
+  it('are 0 in a mode whose rules have nothing to count, and the kernel is not asked', async context => {
+    const { time, calls, dropped, runs } = setUp(context, 2, () => '21')
+    assert.equal(await dropped(), 42)
+    runs('has nothing to count')
+    time.ms = 60_000
+    assert.equal(await dropped(), 0)
+    assert.equal(calls.length, 2)
+    runs('counts')
+    time.ms = 120_000
+    assert.equal(await dropped(), 42)
   })
 
   for (const [which, isBroken] of [

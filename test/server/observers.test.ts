@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { createExec } from '../../src/kernel/exec.ts'
 import type { EndpointSlice, Service } from '../../src/model/objects.ts'
 import { type ObserverOptions, type Observers, startObservers } from '../../src/server/observers.ts'
+import type { Status } from '../../src/server/status-object.ts'
 import { createApiClient } from '../../src/source/kubernetes/client.ts'
 import { loadCredentials } from '../../src/source/kubernetes/credentials.ts'
 import { createKubernetesSource } from '../../src/source/kubernetes/source.ts'
@@ -51,7 +52,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
   const observers: Observers = startObservers({
     live: { config, loaded },
     events,
-    modes: [{ family: 'IPv4' }],
+    modes: () => [{ family: 'IPv4' }],
     exec: createExec(),
     source: { description: 'manifests in /m' },
     api,
@@ -111,6 +112,13 @@ describe('the observers of a daemon', () => {
     assert.equal((await ask({ port: ports.metrics, path: '/proxyMode' })).body, 'iptables')
     assert.match((await ask({ port: ports.metrics, path: '/flagz' })).body, /hostname-override.*node1/)
     assert.equal((await ask({ port: ports.metrics, path: '/more' })).body, 'more')
+    const answer = await ask({ port: ports.metrics, path: '/switchyard/v1/status' })
+    assert.equal(answer.headers['content-type'], 'application/json')
+    const { mode, node: name, families } = JSON.parse(answer.body) as Status
+    assert.deepEqual(
+      [mode, name, families.map(({ family, services }) => [family, services])],
+      ['iptables', 'node1', [['IPv4', 1]]],
+    )
   })
 
   it('without an API server say Events in the log alone', async context => {

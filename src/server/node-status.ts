@@ -1,0 +1,169 @@
+// Moments of the sync → the status object, whenever somebody asks. Keeps what no other subscriber knows; health is asked for the rest.
+import type { NodeHealth } from '../health/node-health.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { Drain } from '../modes/mode.ts'
+import type { ObserverClock } from '../sync/clock.ts'
+import type { ClusterChange, ClusterState, SyncEvents } from '../sync/events.ts'
+import { StandingRemarks } from '../sync/standing-remarks.ts'
+import type { Listeners } from '../sync/subscribe.ts'
+import { type Handler, jsonResponse } from './http.ts'
+import { type DrainStatus, type FamilyStatus, type SourceStatus, type Status, statusVersion } from './status-object.ts'
+
+export interface NodeStatusOptions {
+  /** The families that are programmed. */
+  readonly families: readonly IpFamily[]
+  readonly node: string
+  readonly mode: () => string
+  /** Of Switchyard. */
+  readonly version: string
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** `manifests in /etc/switchyard`. */
+  readonly source: string
+  readonly health: Pick<NodeHealth, 'proxyHealth' | 'missing' | 'watches'>
+  readonly clock: ObserverClock
+}
+
+/** Times are milliseconds since 1970. */
+interface Known {
+  lastFullSync: number | undefined
+  lastPartialSync: number | undefined
+  services: number
+  quarantined: ReadonlyMap<ServiceKey, string>
+  failures: number
+  lastFailure: string | undefined
+  driftRepaired: number
+  /** The mode's own, and what another mode left. */
+  drains: readonly Drain[]
+  retiring: readonly Drain[]
+}
+
+export class NodeStatus {
+  readonly #options: NodeStatusOptions
+  readonly #families: ReadonlyMap<IpFamily, Known>
+  readonly #remarks = new StandingRemarks()
+  #cluster: ClusterState | undefined
+  #source = { complete: false, unreadable: false }
+
+  constructor(options: NodeStatusOptions) {
+    this.#options = options
+    this.#families = new Map(options.families.map(family => [family, nothingKnown()]))
+  }
+
+  readonly listeners: Listeners<SyncEvents> = {
+    changed: ({ cluster, complete, unreadable }: ClusterChange) => {
+      this.#cluster = cluster
+      this.#source = { complete, unreadable }
+    },
+    passStarted: pass => this.#remarks.passStarted(pass),
+    remarked: remark => void this.#remarks.remarked(remark),
+    programmed: pass => {
+      this.#remarks.programmed(pass)
+      this.#learn(pass.family, { quarantined: pass.quarantined })
+    },
+    synced: ({ family, kind, services }) => {
+      const time = this.#options.clock.wall()
+      this.#learn(family, { services, ...working, ...(kind === 'full' ? { lastFullSync: time } : { lastPartialSync: time }) })
+    },
+    syncFailed: ({ family, failures, error }) => this.#learn(family, { failures, lastFailure: error.message }),
+    recovered: ({ family }) => this.#learn(family, working),
+    driftRepaired: ({ family, drifts }) => {
+      const { driftRepaired = 0 } = this.#families.get(family) ?? {}
+      this.#learn(family, { driftRepaired: driftRepaired + drifts })
+    },
+    draining: ({ family, retiring, drains }) => this.#learn(family, retiring ? { retiring: drains } : { drains }),
+  }
+
+  object(): Status {
+    const { node, mode, version, startedAt, health, clock } = this.#options
+    const missing = health.missing()
+    return {
+      apiVersion: statusVersion,
+      kind: 'Status',
+      version,
+      node,
+      mode: mode(),
+      startedAt: rfc3339(startedAt),
+      time: rfc3339(clock.wall()),
+      ready: missing.length === 0,
+      missing,
+      families: [...this.#families].map(([family, known]) => this.#family(family, known)),
+      source: this.#sourceStatus(),
+    }
+  }
+
+  #learn(family: IpFamily, news: Partial<Known>): void {
+    Object.assign(this.#families.get(family) ?? {}, news)
+  }
+
+  #family(family: IpFamily, known: Known): FamilyStatus {
+    const { sync, currentTime } = this.#options.health.proxyHealth()
+    const { healthy = false, lastSynced, waitingMs } = sync.families.get(family) ?? {}
+    return {
+      family,
+      ready: healthy && lastSynced !== undefined,
+      lastFullSync: timeOrNull(known.lastFullSync),
+      lastPartialSync: timeOrNull(known.lastPartialSync),
+      waitingSince: timeOrNull(waitingMs === undefined ? undefined : currentTime - waitingMs),
+      services: known.services,
+      quarantined: [...known.quarantined].map(([service, reason]) => ({ service, reason })),
+      remarks: this.#remarks.ofFamily(family),
+      failures: known.failures,
+      lastFailure: known.lastFailure ?? null,
+      drains: [...known.drains.map(drain => drainStatus(drain, false)), ...known.retiring.map(drain => drainStatus(drain, true))],
+      driftRepaired: known.driftRepaired,
+    }
+  }
+
+  #sourceStatus(): SourceStatus {
+    const { source, health, clock } = this.#options
+    const { services = 0, slices = 0, endpoints = 0 } = this.#cluster?.counts() ?? {}
+    const now = clock.wall()
+    return {
+      description: source,
+      ...this.#source,
+      objects: { services, endpointSlices: slices, endpoints },
+      watches: health.watches().map(({ resource, synced, lastContactAgeMs, failure }) => ({
+        resource,
+        synced,
+        lastContact: timeOrNull(lastContactAgeMs === undefined ? undefined : now - lastContactAgeMs),
+        failure: failure ?? null,
+      })),
+    }
+  }
+}
+
+export function statusHandler(status: Pick<NodeStatus, 'object'>): Handler {
+  return () => jsonResponse(200, `${JSON.stringify(status.object())}\n`)
+}
+
+/** A pass that succeeds ends every row of failures, also where a change of the mode began to count anew. */
+const working = { failures: 0, lastFailure: undefined }
+
+function nothingKnown(): Known {
+  const never = { lastFullSync: undefined, lastPartialSync: undefined }
+  return { ...never, ...working, services: 0, quarantined: new Map(), driftRepaired: 0, drains: [], retiring: [] }
+}
+
+function drainStatus(drain: Drain, retiring: boolean): DrainStatus {
+  const { server, realServer, service, since, goneSince, until, connections } = drain
+  return {
+    server,
+    realServer,
+    service: service ?? null,
+    since: rfc3339(since),
+    goneSince: timeOrNull(goneSince),
+    until: rfc3339(until),
+    connections: connections ?? null,
+    retiring,
+  }
+}
+
+function timeOrNull(milliseconds: number | undefined): string | null {
+  return milliseconds === undefined ? null : rfc3339(milliseconds)
+}
+
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}

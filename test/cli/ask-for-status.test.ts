@@ -1,0 +1,70 @@
+// Who answers the question for the status, and what is said where it is not a Switchyard.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import { askForStatus } from '../../src/cli/ask-for-status.ts'
+import { main } from '../../src/cli/status.ts'
+import { type Handler, jsonResponse, openServer, routed, textResponse } from '../../src/server/http.ts'
+import { freePort } from '../server/support.ts'
+
+async function serve(context: TestContext, handler: Handler): Promise<string> {
+  const server = await openServer({ at: { host: '127.0.0.1', port: 0 }, handler, onError: error => assert.fail(String(error)) })
+  context.after(() => server.close())
+  return `127.0.0.1:${server.port}`
+}
+
+async function problemAt(at: string, timeoutMs?: number): Promise<string> {
+  const answer = await askForStatus(at, timeoutMs)
+  return 'problem' in answer ? answer.problem : assert.fail('it has a status')
+}
+
+describe('the question for the status', () => {
+  it('is answered by a Switchyard', async context => {
+    const status = { apiVersion: 'switchyard/v1', kind: 'Status', families: [] }
+    const at = await serve(context, routed({ '/switchyard/v1/status': () => jsonResponse(200, JSON.stringify(status)) }))
+    assert.deepEqual(await askForStatus(at), { status })
+  })
+
+  it('finds nobody', async () => {
+    const at = `127.0.0.1:${await freePort()}`
+    const expected = `nothing answers at ${at} (ECONNREFUSED); is switchyard running on this node (in its network namespace)?`
+    assert.ok((await problemAt(at)).startsWith(expected))
+  })
+
+  it('finds someone else, or a Switchyard that has no status', async context => {
+    const other = await serve(context, routed({}))
+    assert.match(await problemAt(other), /^the Switchyard at .* is of another version/)
+    const strange = await serve(context, () => ({ ...textResponse(200, 'ok') }))
+    assert.equal(await problemAt(strange), `what answers at ${strange} is no Switchyard`)
+    const list = await serve(context, () => jsonResponse(200, '{"apiVersion":"switchyard/v1","kind":"Status"}'))
+    assert.equal(await problemAt(list), `what answers at ${list} is no Switchyard`)
+  })
+
+  it('does not wait for ever', async context => {
+    const silent = createServer(() => {})
+    await new Promise<void>(resolve => void silent.listen(0, '127.0.0.1', resolve))
+    context.after(() => silent.close())
+    const address = silent.address()
+    assert.ok(typeof address === 'object' && address !== null)
+    assert.match(await problemAt(`127.0.0.1:${address.port}`, 50), /takes connections and says nothing/)
+  })
+})
+
+describe('the command line of status', () => {
+  for (const [title, argv, status] of [
+    ['a flag that there is not', ['--bogus'], 64],
+    ['an argument', ['services'], 64],
+    ['another format', ['-o', 'yaml'], 64],
+    ['no metrics port', ['--metrics-bind-address', ''], 1],
+    ['a file that is not there', ['--config', '/no/such/file'], 1],
+    ['help', ['--help'], 0],
+  ] as const) {
+    it(`knows ${title}`, async context => {
+      context.mock.method(process.stdout, 'write', () => true)
+      context.mock.method(process.stderr, 'write', () => true)
+      const code = await main(argv)
+      context.mock.restoreAll()
+      assert.equal(code, status)
+    })
+  }
+})
