@@ -75,6 +75,6 @@ export function ownersOf(step: Step): ReadonlySet<ServiceKey> {
 }
 
 /** The same run of the same tool with nothing to do: shows whether the tool works at all. */
-export function idle(step: Step): Step {
-  return { ...step, input: [{ owner: undefined, lines: step.idleInput ?? [] }] }
+export function idle({ why, argv, idleInput = [] }: Step): Step {
+  return { why, argv, idleInput, input: [{ owner: undefined, lines: idleInput }] }
 }

@@ -85,11 +85,12 @@ function renderInput(step: Step): { readonly text: string; readonly parts: reado
   return { text: `${parts.join('\n')}\n`, parts }
 }
 
-/** Adds what iptables-restore is told to append or insert, in the table of its block, to `counts`. */
+/** Adds what iptables-restore is told to append or insert, in the table of its block, to `counts`; other tools know no tables. */
 function countRules(lines: readonly string[], counts: Record<string, number>): void {
   let table = ''
   for (const line of lines) {
     if (line.startsWith('*')) table = line.slice(1)
+    else if (table === '') return
     else if (line.startsWith('-A ') || line.startsWith('-I ')) counts[table] = (counts[table] ?? 0) + 1
   }
 }

@@ -42,7 +42,8 @@ export async function findCulprits(failure: ApplyError, trial: Trial): Promise<F
     }
     last = outcome.failure
     const named = last.culprit === undefined ? await halve({ failure: last, culprits, trial }) : [last.culprit]
-    if (named.length === 0) throw last
+    // One that keeps what it has and is named all the same is not the reason.
+    if (named.every(service => culprits.has(service))) throw last
     for (const service of named) culprits.set(service, last.message)
   }
   const verdict = `the rules of more than ${mostCulprits} Services are refused, so it is rather this machine (a kernel module that is missing?): `

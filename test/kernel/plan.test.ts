@@ -1,7 +1,7 @@
 // A plan as a value: how much it is, and whose line a tool complains of.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptyPlan, lineAt, lineCount, ownersOf, type Plan, type Step } from '../../src/kernel/plan.ts'
+import { emptyPlan, idle, lineAt, lineCount, ownersOf, type Plan, type Step } from '../../src/kernel/plan.ts'
 import type { ServiceKey } from '../../src/model/objects.ts'
 
 const web = 'default/web' as ServiceKey
@@ -40,6 +40,17 @@ describe('a plan', () => {
   it('knows everyone who has a line, and no one who has none', () => {
     assert.deepEqual(ownersOf(step), new Set([web, api]))
     assert.deepEqual(ownersOf({ ...step, input: [{ owner: undefined, lines: ['COMMIT'] }] }), new Set())
+  })
+  it('can be run with nothing to do, and then nothing is missing afterwards', () => {
+    const readBack = { when: 'always', query: { argv: ['ipvsadm', '-Sn'] }, missing: () => [...step.input] } as const
+    const { why, argv } = step
+    const input = [{ owner: undefined, lines: ['*nat', 'COMMIT'] }]
+    assert.deepEqual(idle({ ...step, idleInput: ['*nat', 'COMMIT'], readBack }), {
+      why,
+      argv,
+      input,
+      idleInput: ['*nat', 'COMMIT'],
+    })
   })
   it('may be read again and again', () => {
     assert.equal(lineCount(plan), lineCount(plan))

@@ -58,6 +58,11 @@ describe('applyPlan', () => {
     assert.deepEqual(commands, [])
   })
 
+  it('counts rules of iptables alone', async () => {
+    const servers: Step = { ...step, argv: ['ipvsadm', '-R'], input: [{ owner: web, lines: ['-A -t 10.96.0.7:80 -s rr'] }] }
+    assert.deepEqual((await applyPlan({ ...emptyPlan, steps: [servers] }, scripted().exec)).rules, {})
+  })
+
   it('stops at the first step that fails', async () => {
     const { exec, commands } = scripted(undefined, ['failed', 'line 3 failed'])
     const error = await failure(applyPlan({ ...emptyPlan, steps: [step, step, step] }, exec))
@@ -101,6 +106,56 @@ describe('applyPlan', () => {
     const exec: Exec = () => Promise.reject(new RangeError('a bug'))
     await assert.rejects(applyPlan({ ...emptyPlan, steps: [step] }, exec), RangeError)
   })
+})
+
+describe('a tool that ends well although it did not do everything', () => {
+  const api = 'default/api' as ServiceKey
+  const missing = [
+    { owner: api, lines: ['-A -t 10.96.0.8:80 -s rr'] },
+    { owner: web, lines: ['-A -t 10.96.0.7:80 -s rr'] },
+  ]
+  const stepWith = (when: 'always' | 'complaint', lacks: boolean): Step => {
+    const answer = (output: string) => (output === 'kernel' && lacks ? missing : [])
+    return { ...step, argv: ['ipvsadm', '-R'], readBack: { when, query: { argv: ['ipvsadm', '-Sn'] }, missing: answer } }
+  }
+  const run = async (when: 'always' | 'complaint', { stderr = '', lacks = true }) => {
+    const commands: string[] = []
+    const exec: Exec = async ({ argv }) => {
+      commands.push(argv.join(' '))
+      const isQuery = argv.includes('-Sn')
+      return { stdout: isQuery ? 'kernel' : '', stderr: isQuery ? '' : stderr, milliseconds: 1 }
+    }
+    const applied = applyPlan({ ...emptyPlan, steps: [stepWith(when, lacks)] }, exec)
+    return {
+      commands,
+      error: await applied.then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    }
+  }
+
+  it('is not asked about where it says nothing and need not be', async () => {
+    assert.deepEqual(await run('complaint', {}), { commands: ['ipvsadm -R'], error: undefined })
+  })
+  it('is asked about where it complains, or in any case', async () => {
+    const asked = ['ipvsadm -R', 'ipvsadm -Sn']
+    assert.deepEqual(await run('complaint', { stderr: 'Service already exists', lacks: false }), {
+      commands: asked,
+      error: undefined,
+    })
+    assert.deepEqual(await run('always', { lacks: false }), { commands: asked, error: undefined })
+  })
+  for (const stderr of ['Memory allocation problem\n', '']) {
+    it(`fails for what is missing, and names the first owner, having said ${stderr === '' ? 'nothing' : 'something'}`, async () => {
+      const { error } = await run('always', { stderr })
+      assert.ok(error instanceof ApplyError)
+      assert.equal(error.culprit, api)
+      assert.equal(error.blamesInput, true)
+      const says = stderr === '' ? 'it said nothing, but its input' : 'Memory allocation problem'
+      assert.equal(error.message, `ipvsadm -R: ${says} is not in effect: \`-A -t 10.96.0.8:80 -s rr\` (and 1 more)`)
+    })
+  }
 })
 
 describe('runQueries', () => {
