@@ -83,6 +83,15 @@ export function releaseAddress(desired: Desired, key: ServiceKey, address: Addre
   desired.dirty.addresses.add(address)
 }
 
+/** Claims for no Service, and so is nobody's fault: no Service has a blank in its name. */
+export function holder(what: string): ServiceKey {
+  return `kept: ${what}` as ServiceKey
+}
+
+function isHolder(key: ServiceKey): boolean {
+  return key.includes(' ')
+}
+
 /** As its Service has it, without what drains. Two Services that claim one: the first by name has it, whichever came first. */
 export function wantedServer(desired: Desired, name: ServerName): VirtualServer | undefined {
   const owner = ownerOf(desired, name)
@@ -91,8 +100,11 @@ export function wantedServer(desired: Desired, name: ServerName): VirtualServer 
 
 /** The Service that a virtual server (or an address, or `set entry`) is for. */
 export function ownerOf(desired: Desired, item: string): ServiceKey | undefined {
-  const owners = desired.claims.get(item)
-  return owners?.reduce((first, owner) => (owner < first ? owner : first))
+  let first: ServiceKey | undefined
+  for (const owner of desired.claims.get(item) ?? []) {
+    if (!isHolder(owner) && (first === undefined || owner < first)) first = owner
+  }
+  return first
 }
 
 function serverChanged(desired: Desired, name: ServerName): void {

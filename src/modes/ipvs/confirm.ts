@@ -3,12 +3,14 @@ import type { IpFamily } from '../../model/address.ts'
 import type { Change } from '../mode.ts'
 import type * as rules from '../rules/state.ts'
 import { difference } from './diff.ts'
+import { forgetOver } from './draining.ts'
+import { spareSet } from './names.ts'
 import type { Desired, Observed } from './state.ts'
 
 /** `rulesNow`: the rules as they are after the plan. */
 export function confirm(change: Change<Desired, Observed>, family: IpFamily, rulesNow: rules.Observed): Observed {
   const { desired, observed, touched } = change
-  const { sets, servers, addAddresses, removeAddresses } = difference(change, family)
+  const { spareIsLeft, sets, servers, addAddresses, removeAddresses } = difference(change, family)
   for (const { name, create, add, remove } of sets) {
     const held = create === undefined ? observed.sets.get(name) : undefined
     const set = held ?? { shape: create ?? { type: '', options: '', maxEntries: undefined }, entries: new Set<string>() }
@@ -23,7 +25,10 @@ export function confirm(change: Change<Desired, Observed>, family: IpFamily, rul
   }
   for (const address of addAddresses) observed.addresses.add(address)
   for (const address of removeAddresses) observed.addresses.delete(address)
+  if (spareIsLeft) observed.sets.delete(spareSet(family))
   confirmServices(change)
+  forgetOver(desired, touched)
+  if (touched === 'everything') desired.earlierServers.clear()
   clearDirty(desired)
   return {
     ...observed,

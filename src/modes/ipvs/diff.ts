@@ -1,12 +1,12 @@
 // Desired against Observed → Difference: which sets, entries, addresses, virtual and real servers to make and to remove. No order: that is
 // `feed.ts`'s part. Costs what is dirty, or, where everything is compared, what there is.
 import type { SetShape } from '../../kernel/ipset.ts'
-import type { RealServerName, ServerName, VirtualServer } from '../../kernel/ipvsadm.ts'
+import { type RealServerName, type ServerName, serverPlace, type VirtualServer } from '../../kernel/ipvsadm.ts'
 import { type Address, contains, type IpFamily } from '../../model/address.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
 import { ownerOf } from './claims.ts'
-import { type SetKind, type SetName, setKinds, setName, setShape } from './names.ts'
+import { type SetKind, type SetName, setKinds, setName, setShape, spareSet } from './names.ts'
 import { isOurs } from './ownership.ts'
 import type { Desired, Observed } from './state.ts'
 
@@ -14,8 +14,8 @@ export interface SetDifference {
   readonly name: SetName
   /** The set is missing, or of another shape: then all entries are to add. */
   readonly create: SetShape | undefined
-  /** A set of that name is there, and rules may use it. */
-  readonly replaces: boolean
+  /** What becomes of a set of that name: rules may use it, which one of another type cannot be exchanged for. */
+  readonly replaces: 'swapped' | 'destroyed' | undefined
   readonly add: readonly string[]
   readonly remove: readonly string[]
 }
@@ -33,6 +33,8 @@ export interface ServerDifference {
 
 export interface Difference {
   readonly createLink: boolean
+  /** By a run that ended half-way. */
+  readonly spareIsLeft: boolean
   readonly sets: readonly SetDifference[]
   readonly servers: readonly ServerDifference[]
   readonly addAddresses: readonly Address[]
@@ -46,6 +48,7 @@ export function difference(change: Change<Desired, Observed>, family: IpFamily):
   const servers = whole ? new Set([...desired.servers.keys(), ...observed.servers.keys()]) : desired.dirty.servers
   return {
     createLink: !observed.hasLink,
+    spareIsLeft: observed.sets.has(spareSet(family)),
     sets: setKinds.flatMap(kind => setDifference(kind, change, family) ?? []),
     servers: [...servers].flatMap(name => serverDifference(name, change) ?? []),
     addAddresses: [...addresses].filter(address => desired.addresses.has(address) && !observed.addresses.has(address)),
@@ -54,6 +57,11 @@ export function difference(change: Change<Desired, Observed>, family: IpFamily):
         observed.addresses.has(address) && !desired.addresses.has(address) && (sweep || !whole) && !isExcluded(desired, address),
     ),
   }
+}
+
+function isExcludedServer(desired: Desired, name: ServerName): boolean {
+  const place = serverPlace(name)
+  return place !== undefined && isExcluded(desired, place.address)
 }
 
 function isExcluded({ settings }: Desired, address: Address): boolean {
@@ -67,28 +75,34 @@ function setDifference(kind: SetKind, change: Change<Desired, Observed>, family:
   const name = setName(kind, family)
   const wanted = desired.sets.get(name) ?? noEntries
   const held = observed.sets.get(name)
-  const shape = largeEnough(setShape(kind, family), wanted.size)
-  if (held === undefined || !fits(held.shape, shape)) {
-    return { name, create: shape, replaces: held !== undefined, add: [...wanted], remove: [] }
-  }
   const whole = touched === 'everything'
   const candidates = whole ? wanted : (desired.dirty.entries.get(name) ?? noEntries)
-  const add = [...candidates].filter(entry => wanted.has(entry) && !held.entries.has(entry))
+  const add = [...candidates].filter(entry => wanted.has(entry) && !held?.entries.has(entry))
+  // What leaves does so after what comes is there.
+  const most = (held?.entries.size ?? 0) + add.length
+  const shape = setShape(kind, family)
+  if (held === undefined || !isSameKind(held.shape, shape) || !hasRoom(held.shape, shape, most)) {
+    const replaces = held && (isSameKind(held.shape, shape) ? 'swapped' : 'destroyed')
+    return { name, create: largeEnough(shape, wanted.size), replaces, add: [...wanted], remove: [] }
+  }
   const leaving = whole ? (sweep ? held.entries : noEntries) : candidates
   const remove = [...leaving].filter(entry => held.entries.has(entry) && !wanted.has(entry))
-  return add.length + remove.length === 0 ? undefined : { name, create: undefined, replaces: false, add, remove }
+  return add.length + remove.length === 0 ? undefined : { name, create: undefined, replaces: undefined, add, remove }
 }
 
-/** A set that is full refuses entries; twice the room, so that it is not made anew with every Service. */
+/** A set that is full refuses entries; at least as much room again, so that it is not made anew with every Service. */
 function largeEnough(shape: SetShape, entries: number): SetShape {
   const { maxEntries } = shape
-  if (maxEntries === undefined || entries <= maxEntries) return shape
+  if (maxEntries === undefined || 2 * entries <= maxEntries) return shape
   return { ...shape, maxEntries: 2 ** Math.ceil(Math.log2(2 * entries)) }
 }
 
-function fits(held: SetShape, wanted: SetShape): boolean {
-  const sameKind = held.type === wanted.type && held.options === wanted.options
-  return sameKind && (held.maxEntries ?? 0) >= (wanted.maxEntries ?? 0)
+function isSameKind(held: SetShape, wanted: SetShape): boolean {
+  return held.type === wanted.type && held.options === wanted.options
+}
+
+function hasRoom(held: SetShape, wanted: SetShape, entries: number): boolean {
+  return wanted.maxEntries === undefined || (held.maxEntries ?? 0) >= Math.max(wanted.maxEntries, entries)
 }
 
 function serverDifference(name: ServerName, change: Change<Desired, Observed>): ServerDifference | undefined {
@@ -96,7 +110,10 @@ function serverDifference(name: ServerName, change: Change<Desired, Observed>): 
   const [wanted, held] = [desired.servers.get(name), observed.servers.get(name)]
   const owner = ownerOf(desired, name)
   if (wanted === undefined) {
-    const removable = held !== undefined && (touched !== 'everything' || (sweep && isOurs(name, { desired, observed })))
+    const removable =
+      held !== undefined &&
+      !isExcludedServer(desired, name) &&
+      (touched !== 'everything' || (sweep && isOurs(name, { desired, observed })))
     return removable ? { name, owner, change: 'removed', options: '', add: [], edit: [], remove: [] } : undefined
   }
   if (held === undefined)
@@ -116,8 +133,4 @@ function realServerDifference(
     edit: [...wanted].filter(([name, how]) => held.has(name) && held.get(name) !== how),
     remove: [...held.keys()].filter(name => !wanted.has(name)),
   }
-}
-
-export function isNothing({ createLink, sets, servers, addAddresses, removeAddresses }: Difference): boolean {
-  return !createLink && sets.length + servers.length + addAddresses.length + removeAddresses.length === 0
 }

@@ -5,7 +5,7 @@ import type { Drift, Extent } from '../mode.ts'
 import { driftOf as rulesDrift } from '../rules/drift.ts'
 import { ownerOf } from './claims.ts'
 import { difference, type ServerDifference, type SetDifference } from './diff.ts'
-import { serviceLink } from './names.ts'
+import { serviceLink, spareSet } from './names.ts'
 import { rulesWanted } from './rules.ts'
 import type { Desired, Observed } from './state.ts'
 
@@ -21,6 +21,7 @@ export function driftOf(
   return [
     ...ofRules,
     ...(found.createLink ? [address(`link ${serviceLink}`, 'missing')] : []),
+    ...(found.spareIsLeft ? [address(`set ${spareSet(family)}`, 'unexpected')] : []),
     ...found.sets.flatMap(set => setDrift(set, desired)),
     ...found.servers.flatMap(server => serverDrift(server, desired)),
     ...found.addAddresses.map(each => address(`${serviceLink}: address ${each}`, 'missing', ownerOf(desired, each))),
@@ -29,7 +30,8 @@ export function driftOf(
 }
 
 function setDrift({ name, create, replaces, add, remove }: SetDifference, desired: Desired): readonly Drift[] {
-  if (create !== undefined) return [{ what: `set ${name}`, kind: replaces ? 'changed' : 'missing', service: undefined }]
+  if (create !== undefined)
+    return [{ what: `set ${name}`, kind: replaces === undefined ? 'missing' : 'changed', service: undefined }]
   return [
     ...add.map(entry => ({
       what: `set ${name}: ${entry}`,

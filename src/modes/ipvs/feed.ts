@@ -14,12 +14,15 @@ import {
 } from '../../kernel/ipvsadm.ts'
 import { addAddress, addDummyLink, batchArgv, deleteAddress } from '../../kernel/link.ts'
 import type { Chunk, Plan, Step } from '../../kernel/plan.ts'
+import type { IpFamily } from '../../model/address.ts'
 import { ownerOf, sameServer } from './claims.ts'
 import type { Difference, ServerDifference, SetDifference } from './diff.ts'
-import { serviceLink, spareSet } from './names.ts'
+import { type SetName, serviceLink, spareSet } from './names.ts'
 import type { Desired } from './state.ts'
+import { draining } from './virtual-servers.ts'
 
 export interface FeedInput {
+  readonly family: IpFamily
   readonly difference: Difference
   readonly desired: Desired
   /** Rules before anything is removed, and after. */
@@ -39,7 +42,7 @@ export function feed(input: FeedInput): Plan {
   const steps = [
     ...(takesOver ? [...sets, ...servers, ...addresses, ...ruleSteps] : [...sets, ...ruleSteps, ...servers, ...addresses]),
     ...step({ why: `remove addresses from ${serviceLink}`, argv: batchArgv, input: addressRemovals(input) }),
-    ...serverStep(input, { why: 'remove virtual and real servers', lines: serverRemovals }),
+    ...serverStep(input, { why: 'remove virtual and real servers, or take their weight', lines: serverRemovals }),
     ...rules.removing.steps,
     ...step({ why: 'remove entries from sets', argv: restoreSetsArgv, input: setRemovals(input) }),
   ]
@@ -58,22 +61,27 @@ function step({ why, argv, input }: { why: string; argv: readonly string[]; inpu
 
 // --- sets ---
 
-function setAdditions({ difference, desired }: FeedInput): readonly Chunk[] {
-  return difference.sets.flatMap(set => {
-    if (set.create !== undefined) return setCreation(set, desired)
+function setAdditions({ difference, desired, family }: FeedInput): readonly Chunk[] {
+  const spare = spareSet(family)
+  const leftover = difference.spareIsLeft ? [{ owner: undefined, lines: [destroySet(spare)] }] : []
+  const additions = difference.sets.flatMap(set => {
+    if (set.create !== undefined) return setCreation(set, desired, spare)
     return set.add.map(entry => ({ owner: ownerOf(desired, `${set.name} ${entry}`), lines: [addEntry(set.name, entry)] }))
   })
+  return [...leftover, ...additions]
 }
 
 /** One that is in the way is exchanged in one stroke where the kernel can do that: rules go on to use it. */
-function setCreation({ name, create, replaces, add }: SetDifference, desired: Desired): readonly Chunk[] {
+function setCreation({ name, create, replaces, add }: SetDifference, desired: Desired, spare: SetName): readonly Chunk[] {
   if (create === undefined) return []
-  const into = replaces ? spareSet : name
+  const isSwapped = replaces === 'swapped'
+  const into = isSwapped ? spare : name
   const fixed = (...lines: readonly string[]): Chunk => ({ owner: undefined, lines })
   return [
+    ...(replaces === 'destroyed' ? [fixed(destroySet(name))] : []),
     fixed(createSet(into, create)),
     ...add.map(entry => ({ owner: ownerOf(desired, `${name} ${entry}`), lines: [addEntry(into, entry)] })),
-    ...(replaces ? [fixed(swapSets(spareSet, name), destroySet(spareSet))] : []),
+    ...(isSwapped ? [fixed(swapSets(spare, name), destroySet(spare))] : []),
   ]
 }
 
@@ -90,16 +98,23 @@ function setRemovals({ difference, desired }: FeedInput): readonly Chunk[] {
 
 type ServerLines = (server: ServerDifference) => readonly string[]
 
-/** New real servers come before others lose their weight, so that there is always one to go to. */
+const losesWeight = ([, how]: ServerDifference['edit'][number]): boolean => how === draining
+
 const serverAdditions: ServerLines = ({ name, change, options, add, edit }) => [
   ...(change === 'added' ? [addServer(name, options)] : []),
   ...(change === 'edited' ? [editServer(name, options)] : []),
   ...add.map(([realServer, how]) => addRealServer(name, realServer, how)),
-  ...edit.map(([realServer, how]) => editRealServer(name, realServer, how)),
+  ...edit.filter(change => !losesWeight(change)).map(([realServer, how]) => editRealServer(name, realServer, how)),
 ]
 
-const serverRemovals: ServerLines = ({ name, change, remove }) =>
-  change === 'removed' ? [deleteServer(name)] : remove.map(realServer => deleteRealServer(name, realServer))
+/** Real servers lose their weight when those that come instead are there for certain, so that there is always one to go to. */
+const serverRemovals: ServerLines = ({ name, change, edit, remove }) => {
+  if (change === 'removed') return [deleteServer(name)]
+  return [
+    ...edit.filter(losesWeight).map(([realServer, how]) => editRealServer(name, realServer, how)),
+    ...remove.map(realServer => deleteRealServer(name, realServer)),
+  ]
+}
 
 /** ipvsadm goes on after a line that failed and ends well, so what it complains of is read back. */
 function serverStep(input: FeedInput, { why, lines }: { readonly why: string; readonly lines: ServerLines }): readonly Step[] {
@@ -116,15 +131,21 @@ function serverStep(input: FeedInput, { why, lines }: { readonly why: string; re
 
 type IsDone = (server: ServerDifference, held: ReturnType<typeof parseServers>, desired: Desired) => boolean
 
-const isAdded: IsDone = ({ name, remove }, held, { servers }) => {
+const isAdded: IsDone = ({ name, edit, remove }, held, { servers }) => {
   const [wanted, found] = [servers.get(name), held.get(name)]
   if (wanted === undefined || found === undefined) return false
-  const withoutLeaving = new Map([...found.realServers].filter(([realServer]) => !remove.includes(realServer)))
-  return sameServer(wanted, { options: found.options, realServers: withoutLeaving })
+  const realServers = new Map(found.realServers)
+  for (const realServer of remove) realServers.delete(realServer)
+  for (const [realServer, how] of edit.filter(losesWeight)) realServers.set(realServer, how)
+  return sameServer(wanted, { options: found.options, realServers })
 }
 
-const isRemoved: IsDone = ({ name, change, remove }, held) =>
-  change === 'removed' ? !held.has(name) : remove.every(realServer => !held.get(name)?.realServers.has(realServer))
+const isRemoved: IsDone = ({ name, change, edit, remove }, held) => {
+  const found = held.get(name)
+  if (change === 'removed') return found === undefined
+  const hasLost = edit.filter(losesWeight).every(([realServer, how]) => found?.realServers.get(realServer) === how)
+  return hasLost && remove.every(realServer => !found?.realServers.has(realServer))
+}
 
 // --- addresses ---
 

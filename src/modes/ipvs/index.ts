@@ -30,6 +30,7 @@ export interface IpvsModeOptions {
 export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMode {
   const diff = (change: Change<Desired, Observed>): Plan =>
     feed({
+      family,
       difference: difference(change, family),
       desired: change.desired,
       rules: planRules(change, { family, tools }),
@@ -50,7 +51,7 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     nodePortAddresses: (settings, node) => nodePortAddresses(settings, node, family),
     draining: {
-      keep: keepDraining,
+      keep: (change, clock) => keepDraining(change, { ...clock, family }),
       queries: [connectionsQuery],
       look: (desired, outputs, now) =>
         lookAtDraining(desired, { connections: outputs && parseConnections(outputs[0] ?? ''), now }),

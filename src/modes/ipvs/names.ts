@@ -37,8 +37,10 @@ const setTypes = {
 
 export type SetKind = keyof typeof setTypes
 
-/** A set under this name is being filled before it takes another one's place. */
-export const spareSet = 'SWITCHYARD-SPARE' as SetName
+/** A set under this name is being filled before it takes another one's place; the families do not wait for each other. */
+export function spareSet(family: IpFamily): SetName {
+  return `SWITCHYARD-${family === 'IPv6' ? '6-' : ''}SPARE` as SetName
+}
 
 /** Of a set that we make. */
 export type SetName = string & { readonly _brand: 'SetName' }

@@ -1,17 +1,17 @@
 // Which virtual servers are ours to change and remove: others (keepalived, an operator by hand) use IPVS as well, and theirs survive everything.
 import { type ServerName, serverPlace } from '../../kernel/ipvsadm.ts'
-import { contains, familyOf } from '../../model/address.ts'
+import { type Address, contains, familyOf } from '../../model/address.ts'
 import { nodePortKind, type SetKind, setName } from './names.ts'
 import type { Desired, Observed } from './state.ts'
 
 interface State {
-  readonly desired: Pick<Desired, 'settings' | 'nodeAddresses' | 'formerNodeAddresses'>
+  readonly desired: Pick<Desired, 'settings' | 'nodeAddresses' | 'localAddresses' | 'earlierServers'>
   readonly observed: Pick<Observed, 'sets' | 'addresses'>
 }
 
 /**
- * A service proxy's: its address is on kube-ipvs0, or it stands with its port in one of the sets, or it is at a node address with a port in a set of
- * node ports. In ipvs.excludeCIDRs it is never ours.
+ * A service proxy's: this process wanted it, or its address is on kube-ipvs0 (or should be, by the set that says so), or it stands with its port in one
+ * of the sets, or it is at a node address with a port in a set of node ports. In ipvs.excludeCIDRs it is never ours.
  */
 export function isOurs(name: ServerName, { desired, observed }: State): boolean {
   const place = serverPlace(name)
@@ -19,10 +19,18 @@ export function isOurs(name: ServerName, { desired, observed }: State): boolean 
   const { address, port, protocol } = place
   const has = hasEntry(observed, place.address.includes(':') ? 'IPv6' : 'IPv4')
   const entry = `${address},${protocol.toLowerCase()}:${port}`
-  if (observed.addresses.has(address) || addressKinds.some(kind => has(kind, entry))) return true
+  if (desired.earlierServers.has(name) || observed.addresses.has(address) || has('IPVS-IPS', address)) return true
+  if (addressKinds.some(kind => has(kind, entry))) return true
   const nodePort = protocol === 'SCTP' ? entry : String(port)
-  const isNodes = desired.nodeAddresses.includes(address) || desired.formerNodeAddresses.has(address)
-  return isNodes && has(nodePortKind(protocol, 'all'), nodePort)
+  return isNodes(desired, address) && has(nodePortKind(protocol, 'all'), nodePort)
+}
+
+/** Of the node itself; node ports need not answer there any more. */
+export function isNodes(
+  { nodeAddresses, localAddresses }: Pick<Desired, 'nodeAddresses' | 'localAddresses'>,
+  address: Address,
+): boolean {
+  return nodeAddresses.includes(address) || localAddresses.has(address)
 }
 
 const externalKinds: readonly SetKind[] = ['LOAD-BALANCER', 'EXTERNAL-IP', 'EXTERNAL-IP-LOCAL']

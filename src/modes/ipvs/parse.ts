@@ -22,7 +22,7 @@ export function parse(
   [save = '', sets = '', servers = '', links = '', addresses = '', others = '']: readonly string[],
   { family, aliases, roles }: { family: IpFamily; aliases: Aliases; roles: ChainRoles },
 ): Observed {
-  const names: ReadonlySet<string> = new Set([...setKinds.map(kind => setName(kind, family)), spareSet])
+  const names: ReadonlySet<string> = new Set([...setKinds.map(kind => setName(kind, family)), spareSet(family)])
   return {
     // Of our names, so they are SetNames.
     sets: parseSets(sets, name => names.has(name)) as Observed['sets'] & Map<SetName, never>,

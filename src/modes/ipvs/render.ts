@@ -1,5 +1,5 @@
 // Decisions → Desired, anew or for the Services that changed.
-import type { IpFamily } from '../../model/address.ts'
+import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 import type { RenderInput, Scope } from '../mode.ts'
 import { baseChains } from './base-chains.ts'
@@ -20,10 +20,13 @@ export interface RenderOptions {
 export function render({ desired: before, scope, input, family, abilities }: RenderOptions): Desired {
   const { decisions, settings, node } = input
   const nodeAddresses = nodePortAddresses(settings, node, family)
+  const localAddresses: ReadonlySet<Address> = new Set(ofFamily(node.interfaceAddresses, family))
   const base: Desired['base'] = isUsed => baseChains({ settings, node, family, isUsed })
   const whole = before === undefined || scope === 'everything'
-  const desired = whole ? startOver(before, { base, settings: settings.ipvs, nodeAddresses, retiringMs: undefined }) : before
-  const context: ServiceContext = { node, nodeAddresses, usual: settings.ipvs.scheduler, abilities }
+  const desired = whole
+    ? startOver(before, { base, settings: settings.ipvs, nodeAddresses, localAddresses, retiringMs: undefined })
+    : before
+  const context: ServiceContext = { node, nodeAddresses, localAddresses, usual: settings.ipvs.scheduler, abilities }
   for (const key of whole ? decisions.keys() : scope) {
     const ofService = decisions.get(key) ?? []
     const after = ofService.length === 0 ? undefined : renderService(ofService, context)
@@ -33,13 +36,18 @@ export function render({ desired: before, scope, input, family, abilities }: Ren
   return desired
 }
 
-export type DesiredFacts = Pick<Desired, 'base' | 'settings' | 'nodeAddresses' | 'retiringMs'>
+export type DesiredFacts = Pick<Desired, 'base' | 'settings' | 'nodeAddresses' | 'localAddresses' | 'retiringMs'>
 
 /** Nothing wanted yet. What drains is known on: else it would begin anew. */
 export function startOver(before: Desired | undefined, facts: DesiredFacts): Desired {
   const earlier = [...(before?.nodeAddresses ?? []), ...(before?.formerNodeAddresses ?? [])]
   return {
     ...facts,
+    earlierServers: new Set([
+      ...(before?.earlierServers ?? []),
+      ...(before?.servers.keys() ?? []),
+      ...(before?.dirty.servers ?? []),
+    ]),
     formerNodeAddresses: new Set(earlier.filter(address => !facts.nodeAddresses.includes(address))),
     services: new Map(),
     claims: new Map(),
@@ -68,7 +76,7 @@ export function renderService(decisions: readonly Decision[], context: ServiceCo
       decisions.flatMap(decision => [...virtualServers(decision, { scheduler, nodeAddresses: context.nodeAddresses })]),
     ),
     entries: [...new Map(entries.map(item => [`${item.set} ${item.entry}`, item])).values()],
-    addresses: [...new Set(decisions.flatMap(({ servicePort }) => serviceAddresses(servicePort)))],
+    addresses: [...new Set(decisions.flatMap(({ servicePort }) => serviceAddresses(servicePort, context)))],
     outFilter: decisions.flatMap(({ servicePort }) => outFilterRules(servicePort, context.node)),
     endpoints: endpointsOf(decisions),
     refusedScheduler: refused,

@@ -7,7 +7,7 @@ import type { IptablesTools } from '../../kernel/iptables.ts'
 import { connectionsQuery, parseConnections } from '../../kernel/ipvsadm.ts'
 import { batchArgv, deleteLink, dummyAddressesQuery } from '../../kernel/link.ts'
 import { emptyPlan, type Plan, type Step } from '../../kernel/plan.ts'
-import type { IpFamily } from '../../model/address.ts'
+import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Change, Mode, RenderInput } from '../mode.ts'
 import { chainRoles, ipvsGuardChains } from '../rules/chains.ts'
 import { confirm as confirmRules } from '../rules/confirm.ts'
@@ -52,7 +52,7 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     ruleCounts: () => ({}),
     nodePortAddresses: (settings, node) => nodePortAddresses(settings, node, family),
     draining: {
-      keep: keepDraining,
+      keep: (change, clock) => keepDraining(change, { ...clock, family }),
       queries: [connectionsQuery],
       look: (desired, outputs, now) =>
         lookAtDraining(desired, { connections: outputs && parseConnections(outputs[0] ?? ''), now }),
@@ -71,7 +71,9 @@ function wantNothing(before: Desired | undefined, { input, family, deadlineMs }:
   const { settings, node } = input
   if (before !== undefined) return before
   const nodeAddresses = nodePortAddresses(settings, node, family)
-  return startOver(undefined, { base: () => noRules.base, settings: settings.ipvs, nodeAddresses, retiringMs: deadlineMs })
+  const localAddresses: ReadonlySet<Address> = new Set(ofFamily(node.interfaceAddresses, family))
+  const facts = { settings: settings.ipvs, nodeAddresses, localAddresses, retiringMs: deadlineMs }
+  return startOver(undefined, { base: () => noRules.base, ...facts })
 }
 
 /** The chains that guard the addresses go with the last of these. */
@@ -87,11 +89,12 @@ function isFinished({ servers }: Desired): boolean {
 
 function plan(change: Change<Desired, Observed>, context: { readonly family: IpFamily; readonly tools: IptablesTools }): Plan {
   const { desired, observed } = change
-  const found = { ...difference(change, context.family), sets: [], createLink: false }
+  const found = { ...difference(change, context.family), sets: [], spareIsLeft: false, createLink: false }
   const finished = isFinished(desired)
   const ruleChange = rulesChange(observed)
   const guards = feedRules({ ...ruleChange, difference: rulesDifference(ruleChange), tools: context.tools })
   return feed({
+    family: context.family,
     difference: found,
     desired,
     rules: { adding: emptyPlan, removing: finished ? withLastSteps(guards, observed) : emptyPlan },
@@ -119,5 +122,6 @@ function confirmRetiring(change: Change<Desired, Observed>, family: IpFamily): O
   const { desired, observed } = change
   if (!isFinished(desired)) return { ...confirm(change, family, observed.rules), hasLink: observed.hasLink }
   const rulesNow = confirmRules(rulesChange(observed))
+  desired.draining.clear()
   return { ...observed, sets: new Map(), servers: new Map(), addresses: new Set(), hasLink: false, rules: rulesNow }
 }

@@ -8,7 +8,7 @@ import { confirm } from '../rules/confirm.ts'
 import { difference } from '../rules/diff.ts'
 import { feed } from '../rules/feed.ts'
 import type * as rules from '../rules/state.ts'
-import { type SetKind, setKinds, setName } from './names.ts'
+import { type SetKind, setName } from './names.ts'
 import type { Desired, Observed } from './state.ts'
 
 type IsUsed = (kind: SetKind) => boolean
@@ -26,32 +26,30 @@ function rulesWhere(isUsed: IsUsed, { base, outFilter }: Desired): rules.Desired
 }
 
 export interface RulePlans {
-  /** Before virtual servers are added: the rules of all sets that have, or had, entries. */
+  /** Before virtual servers are added: the rules of all sets that have, or had, entries; whatever else stands stays. */
   readonly adding: Plan
-  /** After virtual servers were removed: without those of sets that are empty now. */
+  /** After virtual servers were removed: without those of sets that are empty now, and without what nobody wants. */
   readonly removing: Plan
   readonly observed: rules.Observed
 }
 
 /** All rules are compared each time: there are few. */
 export function planRules(
-  { desired, observed, sweep }: Change<Desired, Observed>,
+  { desired, observed, touched, sweep }: Change<Desired, Observed>,
   { family, tools }: { readonly family: IpFamily; readonly tools: IptablesTools },
 ): RulePlans {
   const wanted = isUsedIn(desired.sets, family)
   const held: IsUsed = kind => (observed.sets.get(setName(kind, family))?.entries.size ?? 0) > 0
-  const go = (now: rules.Observed, target: rules.Desired): { plan: Plan; after: rules.Observed } => {
-    const change = { observed: now, desired: target, touched: 'everything', sweep } as const
+  const go = (now: rules.Observed, isUsed: IsUsed, mayRemove: boolean): { plan: Plan; after: rules.Observed } => {
+    const target = rulesWhere(isUsed, desired)
+    const change = { observed: now, desired: target, touched: 'everything', sweep: mayRemove } as const
     const plan = feed({ desired: target, observed: now, difference: difference(change), tools })
     return { plan, after: plan.steps.length === 0 ? now : confirm(change) }
   }
-  const adding = go(
-    observed.rules,
-    rulesWhere(kind => wanted(kind) || held(kind), desired),
-  )
-  if (setKinds.every(kind => wanted(kind) || !held(kind)))
-    return { adding: adding.plan, removing: emptyPlan, observed: adding.after }
-  const removing = go(adding.after, rulesWhere(wanted, desired))
+  const adding = go(observed.rules, kind => wanted(kind) || held(kind), false)
+  // A trial of a few Services looks at no leftovers, which may not be swept.
+  if (!sweep && touched !== 'everything') return { adding: adding.plan, removing: emptyPlan, observed: adding.after }
+  const removing = go(adding.after, wanted, sweep)
   return { adding: adding.plan, removing: removing.plan, observed: removing.after }
 }
 

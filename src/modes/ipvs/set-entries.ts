@@ -15,6 +15,7 @@ export interface SetEntry {
 export interface EntryContext {
   readonly node: NodeFacts
   readonly nodeAddresses: readonly Address[]
+  readonly localAddresses: ReadonlySet<Address>
 }
 
 export function setEntries(decision: Decision, context: EntryContext): readonly SetEntry[] {
@@ -29,15 +30,22 @@ export function setEntries(decision: Decision, context: EntryContext): readonly 
     ...nodePortEntries(servicePort, context),
     ...(healthCheckNodePort === 0 ? [] : [['HEALTH-CHECK-NODE-PORT', String(healthCheckNodePort)] as const]),
     ...(lacksLocalEndpoints(decision) ? noLocalEntries(servicePort, context) : []),
-    ...serviceAddresses(servicePort).map(address => ['IPVS-IPS', address] as const),
+    ...serviceAddresses(servicePort, context).map(address => ['IPVS-IPS', address] as const),
   ]
   return entries.map(([kind, entry]) => ({ set: setName(kind, family), entry }))
 }
 
-/** What kube-ipvs0 carries. */
-export function serviceAddresses(servicePort: ServicePort): readonly Address[] {
+/**
+ * What kube-ipvs0 carries. Not an external address that the node has anyway (a bare node's own, a virtual one of keepalived): it would be shut for
+ * all that is no Service's, SSH and kubelet too.
+ */
+export function serviceAddresses(
+  servicePort: ServicePort,
+  { localAddresses }: Pick<EntryContext, 'localAddresses'>,
+): readonly Address[] {
   const { clusterIP } = servicePort
-  return [...(clusterIP === undefined ? [] : [clusterIP]), ...externalAddresses(servicePort)]
+  const external = externalAddresses(servicePort).filter(address => !localAddresses.has(address))
+  return [...(clusterIP === undefined ? [] : [clusterIP]), ...external]
 }
 
 type Entries = readonly (readonly [kind: SetKind, entry: string])[]

@@ -34,7 +34,7 @@ export interface Draining {
   readonly until: number
   /** As counted last; undefined before that. */
   readonly connections: number | undefined
-  /** It has no connection, its time is over, or its address is somebody else's: the next pass removes it. */
+  /** It has no connection, its time is over, or its address is somebody else's: the next pass removes it, and, where that fails, the one after. */
   readonly over: boolean
 }
 
@@ -55,6 +55,8 @@ export interface Desired {
   readonly addresses: Set<Address>
   readonly draining: Map<ServerName, Map<RealServerName, Draining>>
   readonly dirty: Dirty
+  /** What was wanted before everything was compared last, and may be there still: ours, whatever became of the marks around it. */
+  readonly earlierServers: Set<ServerName>
   /** The fixed rules, given which sets have entries. */
   readonly base: (isUsed: (kind: SetKind) => boolean) => rules.BaseChains
   /** Services with rules in KUBE-IPVS-OUT-FILTER. */
@@ -64,8 +66,10 @@ export interface Desired {
   readonly retiringMs: number | undefined
   /** Where node ports answer. */
   readonly nodeAddresses: readonly Address[]
-  /** Where they did earlier: what stands there is ours to remove. */
+  /** Where they did earlier. */
   readonly formerNodeAddresses: ReadonlySet<Address>
+  /** All that the node has by itself, whether node ports answer there or not; none of it may come on kube-ipvs0. */
+  readonly localAddresses: ReadonlySet<Address>
 }
 
 export interface Observed {

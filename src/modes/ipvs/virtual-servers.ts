@@ -56,7 +56,7 @@ export function withFallback(options: string): string {
   const scheduler = schedulerOf(options)
   if (scheduler !== 'sh' && scheduler !== 'mh') return options
   const [before = '', flags] = options.split(' -b ')
-  return `${before} -b ${[`${scheduler}-fallback`, ...(flags === undefined ? [] : [flags])].join(',')}`
+  return `${before} -b ${[...new Set([`${scheduler}-fallback`, ...(flags?.split(',') ?? [])])].join(',')}`
 }
 
 export function schedulerOf(options: string): string {

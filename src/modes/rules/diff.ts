@@ -191,12 +191,15 @@ function unowned(rule: string): OwnedRule {
   return { owner: undefined, rule }
 }
 
+/** Each once, although two Services may want the same. */
 function wantedRules(desired: Desired, table: Table, chain: string): readonly OwnedRule[] {
-  const rules: OwnedRule[] = []
+  const rules = new Map<string, OwnedRule>()
   for (const [owner, { dispatch }] of desired.services) {
-    for (const wanted of dispatch) if (wanted.chain === chain && wanted.table === table) rules.push({ owner, rule: wanted.rule })
+    for (const { table: of, chain: inChain, rule } of dispatch) {
+      if (inChain === chain && of === table && !rules.has(rule)) rules.set(rule, { owner, rule })
+    }
   }
-  return rules
+  return [...rules.values()]
 }
 
 function isPresent(observed: Observed, { table, chain, rule }: SharedRule): boolean {

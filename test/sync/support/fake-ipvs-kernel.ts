@@ -32,6 +32,8 @@ export interface FakeIpvsKernel {
   fails: (argv: readonly string[]) => CommandFailure | undefined
   /** Runs before every command. */
   before: (argv: readonly string[]) => void | Promise<void>
+  /** Whether a rule uses the set. */
+  isInUse(set: string): boolean
   /** As somebody else at a shell would. */
   shell(argv: readonly string[], ...lines: readonly string[]): Promise<string>
 }
@@ -57,6 +59,7 @@ export function createFakeIpvsKernel(): FakeIpvsKernel {
       if (input !== '') kernel.fed.push({ argv, input })
       return run(kernel, argv, { input, refuses: kernel.refuses })
     },
+    isInUse: set => ipFamilies.some(family => iptables[family].save().includes(`--match-set ${set} `)),
     shell: async (argv, ...lines) => {
       const { stdout, stderr } = await run(kernel, argv, { input: lines.join('\n'), refuses: () => false })
       if (stderr !== '') throw commandError(argv, stderr)
@@ -75,7 +78,7 @@ async function run(kernel: FakeIpvsKernel, argv: readonly string[], { input, ref
   const [tool = ''] = argv
   const refusesLine = (line: string): boolean => refuses(line, tool)
   const done = (stdout: string, stderr = '') => ({ stdout, stderr, milliseconds: 0 })
-  if (tool === 'ipset') return done(ipset({ sets: kernel.sets, isInUse: isInUse(kernel), refuses: refusesLine }, argv, input))
+  if (tool === 'ipset') return done(ipset({ sets: kernel.sets, isInUse: kernel.isInUse, refuses: refusesLine }, argv, input))
   if (tool === 'ip') return done(ip({ links: kernel.links, refuses: refusesLine }, argv, input))
   if (tool === 'ipvsadm') {
     const { stdout, stderr } = ipvsadm({ ...kernel, refuses: refusesLine }, argv, input)
@@ -93,8 +96,4 @@ function refusalOf(
   const [, set] = / --match-set (\S+) /.exec(line) ?? []
   const isMissing = set !== undefined && /^-[AI] /.test(line) && !kernel.sets.has(set)
   return isMissing || refusesLine(line) ? 'syntax' : undefined
-}
-
-function isInUse({ iptables }: FakeIpvsKernel): (name: string) => boolean {
-  return name => ipFamilies.some(family => iptables[family].save().includes(`--match-set ${name} `))
 }

@@ -58,6 +58,12 @@ function list({ servers, connections }: FakeServers): string {
   return [...head, '  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn', ...lines, ''].join('\n')
 }
 
+/** Flags are bits: each once, and in an order of their own. */
+function asPrinted(options: string): string {
+  const [before, flags] = options.split(' -b ')
+  return flags === undefined ? options : `${before} -b ${[...new Set(flags.split(','))].toSorted().join(',')}`
+}
+
 function carryOut(line: string, { servers, connections }: FakeServers): string | undefined {
   const [, verb, name, rest = ''] = /^-([AEDaed]) (\S+ \S+)(?: (.*))?$/.exec(line) ?? []
   if (verb === undefined) throw commandError(['ipvsadm', '-R'], `illegal: ${line}`)
@@ -66,11 +72,11 @@ function carryOut(line: string, { servers, connections }: FakeServers): string |
   const forget = (real: string): void => void connections.delete(`${name} ${real}`)
   if (verb === 'A') {
     if (server !== undefined) return 'Service already exists'
-    servers.set(name as ServerName, { options: rest, realServers: new Map() })
+    servers.set(name as ServerName, { options: asPrinted(rest), realServers: new Map() })
     return undefined
   }
   if (server === undefined) return 'No such service'
-  if (verb === 'E') server.options = rest
+  if (verb === 'E') server.options = asPrinted(rest)
   if (verb === 'D') {
     for (const real of server.realServers.keys()) forget(real)
     servers.delete(name as ServerName)
