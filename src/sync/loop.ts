@@ -74,10 +74,10 @@ export class SyncLoop {
     return this.#options.sync.knowsKernel ? this.#nextCheck : Number.POSITIVE_INFINITY
   }
 
-  /** Only while something drains, and not when a pass is to remove what the last look found. */
+  /** Only while something drains; as a check, it comes before a pass that is due as well, or changes without end would keep deadlines from being seen. */
   #lookDue(): number {
     const { sync } = this.#options
-    return sync.knowsKernel && !sync.isDirty && sync.drains.length > 0 ? this.#nextLook : Number.POSITIVE_INFINITY
+    return sync.knowsKernel && sync.drains.length > 0 ? this.#nextLook : Number.POSITIVE_INFINITY
   }
 
   /** Costs at most a twentieth of the time; a look that fails is made again, and deadlines hold all the same. */

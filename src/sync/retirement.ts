@@ -1,6 +1,5 @@
 // After another mode took over in a family: what the former one left is watched until its connections are over, and removed then. Runs beside the
 // sync of the mode that is in force, and touches nothing of that one's.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exec } from '../kernel/exec.ts'
 import type { Drain, Mode } from '../modes/mode.ts'
 import { backoff } from './coalesce.ts'
@@ -33,23 +32,29 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
   const { events, mode } = options
   const { family } = mode
   const tell = (drains: readonly Drain[]): void => void events.emit('draining', { family, retiring: true, drains })
-  let removed = 0
+  let { earlierDrains } = options
+  let wasLeft = false
   for (let failures = 0; !signal.aborted; ) {
-    const sync = newSync(options)
+    const sync = newSync({ ...options, earlierDrains })
     try {
-      if (removed === 0 && !(await options.isAnythingLeft())) return
-      removed += await drain({ sync, options, tell }, signal)
+      if (!(await options.isAnythingLeft())) break
+      if ((await drain({ sync, options, tell }, signal)) > 0) wasLeft = true
+      if (signal.aborted) return
       // A pass over what was just read shows that nothing is left; a link that both families had goes with the later one.
       const last = await newSync(options).pass({ ...options.input(), sweep: true })
-      if (last.lines > 0 || signal.aborted) continue
-      if (removed > 0) events.emit('retired', { family })
-      return
+      if (last.lines === 0) break
     } catch (error) {
       failures++
+      wasLeft = true
+      earlierDrains = new Map([
+        ...earlierDrains,
+        ...sync.drains.map(each => [`${each.server} ${each.realServer}`, each] as const),
+      ])
       events.emit('retireFailed', { family, error: error instanceof Error ? error : new Error(String(error)), failures })
-      await sleep(backoff(failures), undefined, { signal }).catch(() => undefined)
+      await pause(backoff(failures), signal)
     }
   }
+  if (wasLeft && !signal.aborted) events.emit('retired', { family })
 }
 
 interface Draining {
@@ -67,7 +72,7 @@ async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Pr
     tell(sync.drains)
     if (sync.drains.length === 0) break
     while (!sync.isDirty && !signal.aborted) {
-      await sleep(betweenLooks, undefined, { signal }).catch(() => undefined)
+      await pause(betweenLooks, signal)
       if (signal.aborted) break
       await sync.lookAtDrains()
       tell(sync.drains)
@@ -79,4 +84,17 @@ async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Pr
 /** Its moments are not those of the mode in force, so nobody hears them. */
 function newSync({ mode, exec, now, earlierDrains }: RetirementOptions) {
   return new FamilySync({ mode, exec, now, earlierDrains, cluster: noServices, events: createSyncEmitter() })
+}
+
+/** Ends early when the signal aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, signal.aborted ? 0 : milliseconds)
+    signal.addEventListener('abort', done)
+  })
 }

@@ -8,8 +8,10 @@ import { createStore } from '../../src/source/store.ts'
 import type { CoalesceSettings } from '../../src/sync/coalesce.ts'
 import { createSyncEmitter } from '../../src/sync/events.ts'
 import { FamilySync } from '../../src/sync/family-sync.ts'
+import type { AnyMode } from '../../src/sync/lane.ts'
 import { SyncLoop } from '../../src/sync/loop.ts'
 import { address, endpoint, put, service, slice } from '../support/cluster.ts'
+import { drain } from '../support/drain.ts'
 import { createFakeClock, type FakeClock } from './support/fake-clock.ts'
 import { createFakeKernel, type FakeKernel } from './support/fake-kernel.ts'
 import { eventsOf, passInput, type RecordedEvent, recordEvents } from './support/harness.ts'
@@ -33,9 +35,18 @@ interface Running {
 interface Options extends Partial<CoalesceSettings> {
   readonly syncPeriodMs?: number
   readonly backend?: 'nft' | 'legacy'
+  /** Something drains all the time. */
+  readonly drains?: boolean
   /** How long commands take. */
   readonly restoreMs?: number
   readonly saveMs?: number
+}
+
+const draining: NonNullable<AnyMode['draining']> = {
+  keep: ({ desired }) => desired,
+  queries: [],
+  look: () => false,
+  list: () => [drain()],
 }
 
 const names = ['web', 'other'] as const
@@ -50,6 +61,7 @@ function start(t: TestContext, options: Options = {}): Running {
     backend = 'nft',
     restoreMs = 0,
     saveMs = 0,
+    drains = false,
   } = options
   const clock = createFakeClock(t)
   const kernel = createFakeKernel()
@@ -68,7 +80,7 @@ function start(t: TestContext, options: Options = {}): Running {
     return push(...more)
   }
   const sync = new FamilySync({
-    mode: iptablesMode('IPv4', toolsOf('IPv4', backend)),
+    mode: { ...iptablesMode('IPv4', toolsOf('IPv4', backend)), ...(drains && { draining }) },
     exec: kernel.exec,
     cluster: store,
     events,
@@ -137,6 +149,23 @@ describe('a change after a quiet time', () => {
     run.change(1)
     await run.clock.advance(20 + 400 + 2)
     assert.ok(holds(run, 1))
+    await run.stop()
+  })
+})
+
+describe('looks at what drains', () => {
+  it('come every second, and under a storm of changes that never ends too', async t => {
+    const run = start(t, { restoreMs: 50, drains: true })
+    run.loop.markDirty('everything')
+    await run.clock.advance(10_000, 10)
+    const quiet = run.timesOf('looked').length
+    assert.ok(quiet >= 9 && quiet <= 11, `${quiet} looks`)
+    for (let number = 1; number <= 1000; number++) {
+      run.change(number)
+      await run.clock.advance(10)
+    }
+    const stormy = run.timesOf('looked').length - quiet
+    assert.ok(stormy >= 8 && stormy <= 11, `${stormy} looks`)
     await run.stop()
   })
 })
