@@ -68,8 +68,8 @@ export function parseConnections(output: string): Map<string, number> {
   const connections = new Map<string, number>()
   let server = ''
   for (const line of output.split('\n')) {
-    const [, protocol, place] = /^(TCP|UDP|SCTP) +(\S+) /.exec(line) ?? []
-    if (protocol !== undefined) server = `${protocolOptions[protocol as Protocol]} ${place}`
+    const [, protocol, place] = /^([A-Z]+) +(\S+) /.exec(line) ?? []
+    if (protocol !== undefined) server = `${protocolOptions[protocol as Protocol] ?? protocol} ${place}`
     const [, realServer, active, inactive] = /^ {2}-> (\S+:\d+) +\S+ +\d+ +(\d+) +(\d+) *$/.exec(line) ?? []
     const count = Number(active ?? 0) + Number(inactive ?? 0)
     if (realServer !== undefined && count > 0) connections.set(`${server} ${realServer}`, count)
