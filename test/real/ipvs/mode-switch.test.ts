@@ -72,8 +72,8 @@ describe('a change of modes in the running daemon', () => {
     ] as const) {
       assert.ok((await agent.ask('pingHeld', { held, timeoutMs: 15_000 })).ok, 'an open connection goes on')
     }
-    assert.match(await read('ipvsadm', '-Sn'), /-w 0/, 'virtual servers drain')
-    assert.doesNotMatch(await read('ipvsadm', '-Sn'), /-w 1/, 'none takes new connections')
+    await eventually('all virtual servers to drain', async () => !(await read('ipvsadm', '-Sn')).includes('-w 1'))
+    assert.match(await read('ipvsadm', '-Sn'), /-w 0/)
     for (const load of loads) {
       const { name, report } = await load.stop()
       t.diagnostic(describeLoad(name, report))
@@ -81,11 +81,11 @@ describe('a change of modes in the running daemon', () => {
       assert.ok(report.attempts > 200)
     }
 
-    // What closed is TIME_WAIT to IPVS for two minutes, so it is the deadline that ends the drain, and what still is open.
+    // What closed is TIME_WAIT to IPVS for two minutes, so it is the deadline that ends the drain. A connection that is
+    // open then is cut, unless the other mode's rules happen to lead its next packet to the same pod.
     await eventually('kube-ipvs0 to go', async () => (await read('ip', '-o', 'link', 'show', 'type', 'dummy')) === '')
     assert.equal(await read('ipvsadm', '-Sn'), '')
     assert.equal(await read('ipset', 'save'), '')
-    assert.equal((await pod.ask('pingHeld', { held: heldInside, timeoutMs: 1000 })).ok, false, 'after the deadline it is cut')
     assert.ok((await pod.ask('pingHeld', { held: heldBefore, timeoutMs: 15_000 })).ok, 'one of iptables mode has no deadline')
     assert.doesNotMatch(await read('iptables-save'), /IPVS|KUBE-NODE-PORT |KUBE-LOAD-BALANCER/)
   })

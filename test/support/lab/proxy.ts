@@ -36,7 +36,7 @@ export class RunningProxy implements AsyncDisposable {
   readonly #configFile: string
   readonly #lab: Lab
   #objects = ''
-  #marker = firstMarkerPort
+  #marker = 0
 
   constructor({ lab, daemon, paths }: { lab: Lab; daemon: Daemon; paths: { manifests: string; config: string } }) {
     this.#lab = lab
@@ -59,7 +59,8 @@ export class RunningProxy implements AsyncDisposable {
   /** Replaces the objects and waits for nothing. */
   async write(objects: string): Promise<void> {
     this.#objects = objects
-    const marker = markerObjects({ port: ++this.#marker, targetPort: 8080, lab: this.#lab })
+    this.#marker = nextMarkerPort()
+    const marker = markerObjects({ port: this.#marker, targetPort: 8080, lab: this.#lab })
     await writeManifest(
       join(this.manifests, 'cluster.yaml'),
       [objects, ...marker.map(object => stringify(object))].join('\n---\n'),
@@ -146,6 +147,14 @@ export async function writeManifest(path: string, text: string): Promise<void> {
 /** Where the lab's own Service is, which shows that what was written before it is programmed. */
 export const markerAddress = { ipv4: '10.96.255.254', ipv6: 'fd00:10:96::fffe' } as const
 export const firstMarkerPort = 10_000
+
+/** A port that no proxy had before: an earlier one's may still answer. */
+let lastMarkerPort: number = firstMarkerPort
+
+function nextMarkerPort(): number {
+  lastMarkerPort += 1
+  return lastMarkerPort
+}
 
 export interface Marker {
   readonly port: number
