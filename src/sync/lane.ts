@@ -4,7 +4,7 @@ import type { Exec } from '../kernel/exec.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
-import type { Mode, Scope } from '../modes/mode.ts'
+import type { Drain, Mode, Scope } from '../modes/mode.ts'
 import type { CoalesceSettings } from './coalesce.ts'
 import type { ClusterView } from './decisions.ts'
 import type { EarlierDrains } from './drain-keeper.ts'
@@ -40,14 +40,18 @@ export class Lane {
   #stop = new AbortController()
   #next: AnyMode | undefined
   #isReady = false
-  /** Of the mode that is in force first. */
+  /** Since when drains what the mode in force finds: noted by a former process, then by the mode before it and by what cleaned up. */
   #earlierDrains: EarlierDrains
+  readonly #told = new Map<'retiring' | 'own', readonly Drain[]>()
 
   constructor(options: LaneOptions) {
     this.#options = options
     this.#mode = options.mode
     this.#earlierDrains = options.earlierDrains
     this.#loop = this.#newLoop()
+    options.events.on('draining', ({ family, retiring, drains }) => {
+      if (family === this.family) this.#told.set(retiring ? 'retiring' : 'own', drains)
+    })
   }
 
   get family(): IpFamily {
@@ -77,18 +81,19 @@ export class Lane {
       await this.#loop.run(ends)
       await retirement
       if (signal.aborted || this.#next === undefined) continue
-      this.#forgetDrains()
+      this.#handDrainsOn()
       this.#mode = this.#next
       this.#next = undefined
-      this.#earlierDrains = new Map()
       this.#stop = new AbortController()
       this.#loop = this.#newLoop()
       if (this.#isReady) this.#loop.markDirty('everything')
     }
   }
 
-  /** What drained until now is the next mode's to keep and to tell of. */
-  #forgetDrains(): void {
+  /** What drained until now is the next mode's to keep, for the time that is left of it, and to tell of. */
+  #handDrainsOn(): void {
+    const drains = [...this.#told.values()].flat()
+    this.#earlierDrains = new Map(drains.map(each => [`${each.server} ${each.realServer}`, each]))
     for (const retiring of [false, true]) this.#options.events.emit('draining', { family: this.family, retiring, drains: [] })
   }
 
@@ -119,7 +124,8 @@ export class Lane {
         if (family === this.family) done(true)
       }
       events.on('synced', onSynced)
-      signal.addEventListener('abort', () => done(false))
+      if (signal.aborted) done(false)
+      else signal.addEventListener('abort', () => done(false), { once: true })
     })
   }
 }
