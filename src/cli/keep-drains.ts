@@ -2,15 +2,16 @@
 
 import type { DrainRecord, StateFile } from '../kernel/state-file.ts'
 import type { IpFamily } from '../model/address.ts'
+import type { Drain } from '../modes/mode.ts'
 import type { EarlierDrains } from '../sync/drain-keeper.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 
 /** Gives what a former process wrote. */
 export function keepDrains({ events, state }: { readonly events: SyncEmitter; readonly state: StateFile }): EarlierDrains {
   const earlier = new Map(
-    state.state.drains.map(({ virtualServer, realServer, since, gone }) => [
+    state.state.drains.map(({ virtualServer, realServer, since, gone, until }) => [
       `${virtualServer} ${realServer}`,
-      { since, goneSince: gone },
+      { since, goneSince: gone, until },
     ]),
   )
   const lists = new Map<string, readonly DrainRecord[]>()
@@ -24,10 +25,7 @@ export function keepDrains({ events, state }: { readonly events: SyncEmitter; re
   return earlier
 }
 
-function recordOf(
-  family: IpFamily,
-  drain: { readonly server: string; readonly realServer: string; readonly since: number; readonly goneSince: number | undefined },
-): DrainRecord {
-  const { server: virtualServer, realServer, since, goneSince } = drain
-  return { family, virtualServer, realServer, since, ...(goneSince !== undefined && { gone: goneSince }) }
+function recordOf(family: IpFamily, drain: Pick<Drain, 'server' | 'realServer' | 'since' | 'goneSince' | 'until'>): DrainRecord {
+  const { server: virtualServer, realServer, since, goneSince, until } = drain
+  return { family, virtualServer, realServer, since, ...(goneSince !== undefined && { gone: goneSince }), until }
 }

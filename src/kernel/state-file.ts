@@ -24,6 +24,8 @@ export interface DrainRecord {
   readonly since: number
   /** Since when its endpoint is in no EndpointSlice; absent while it is in one. */
   readonly gone?: number
+  /** When it ends at the latest, by the settings of that time; absent in files of versions that did not note it. */
+  readonly until?: number
 }
 
 export interface State {
@@ -158,9 +160,9 @@ function isParameterRecord(value: unknown): value is ParameterRecord {
 
 function isDrainRecord(value: unknown): value is DrainRecord {
   if (!isObject(value)) return false
-  const { family, virtualServer, realServer, since, gone } = value
+  const { family, virtualServer, realServer, since, gone, until } = value
   const named = ipFamilies.some(known => known === family) && typeof virtualServer === 'string' && typeof realServer === 'string'
-  return named && Number.isFinite(since) && (gone === undefined || Number.isFinite(gone))
+  return named && Number.isFinite(since) && [gone, until].every(time => time === undefined || Number.isFinite(time))
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

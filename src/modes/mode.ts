@@ -115,6 +115,9 @@ export interface Drain {
   readonly connections: number | undefined
 }
 
+/** What a former process noted; `until` where it did that already. */
+export type EarlierDrain = Pick<Drain, 'since' | 'goneSince'> & { readonly until?: number | undefined }
+
 export interface Draining<Desired, Observed> {
   /**
    * What the kernel holds for connections that go on, and `desired` has not, becomes part of it.
@@ -122,7 +125,7 @@ export interface Draining<Desired, Observed> {
    */
   keep(
     change: Change<Desired, Observed>,
-    clock: { readonly now: number; readonly earlier: ReadonlyMap<string, Pick<Drain, 'since' | 'goneSince'>> },
+    clock: { readonly now: number; readonly earlier: ReadonlyMap<string, EarlierDrain> },
   ): Desired
   readonly queries: readonly Query[]
   /** Whether some of it is over, by the outputs of `queries` (undefined: unknown) and the time: then a pass lets it go. */

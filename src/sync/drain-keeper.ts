@@ -1,10 +1,10 @@
 // What drains, between a mode that knows what may linger and a loop that knows when to look. Does nothing in a mode where nothing drains.
 import type { Exec } from '../kernel/exec.ts'
-import type { Change, Drain, Draining } from '../modes/mode.ts'
+import type { Change, Drain, Draining, EarlierDrain } from '../modes/mode.ts'
 import { runQueries } from './apply.ts'
 
 /** What a former process noted, by `server realServer`. */
-export type EarlierDrains = ReadonlyMap<string, Pick<Drain, 'since' | 'goneSince'>>
+export type EarlierDrains = ReadonlyMap<string, EarlierDrain>
 
 export interface DrainKeeperOptions<Desired, Observed> {
   readonly draining: Draining<Desired, Observed> | undefined

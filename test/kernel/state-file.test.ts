@@ -12,7 +12,13 @@ const drain: DrainRecord = {
   realServer: '10.244.1.11:8080',
   since: 1_700_000_000_000,
 }
-const gone: DrainRecord = { ...drain, family: 'IPv6', virtualServer: '-u [fd00::1]:53', gone: 1_700_000_001_000 }
+const gone: DrainRecord = {
+  ...drain,
+  family: 'IPv6',
+  virtualServer: '-u [fd00::1]:53',
+  gone: 1_700_000_001_000,
+  until: 1_700_000_002_000,
+}
 const sysctls = { 'net.ipv4.vs.conntrack': { before: '0', set: '1' } }
 
 interface Folder extends AsyncDisposable {
@@ -144,6 +150,7 @@ describe('decodeState', () => {
     ['no drains', { version: 1, sysctls }, /drains is no list/],
     ['an unknown family', { ...whole, drains: [{ ...drain, family: 'IPv5' }] }, /drains is no list/],
     ['a date in words', { ...whole, drains: [{ ...drain, since: 'today' }] }, /drains is no list/],
+    ['an end in words', { ...whole, drains: [{ ...drain, until: 'soon' }] }, /drains is no list/],
     ['a drain without a server', { ...whole, drains: [{ ...drain, realServer: undefined }] }, /drains is no list/],
   ]
   for (const [title, value, problem] of wrong) {

@@ -2,7 +2,7 @@
 // Takes what we want and what the kernel holds; puts what lingers into Desired, at weight 0. Pure but for the time that it is told.
 import { type RealServerName, type ServerName, serverPlace, type VirtualServer } from '../../kernel/ipvsadm.ts'
 import { familyOf, type IpFamily } from '../../model/address.ts'
-import type { Change, Scope } from '../mode.ts'
+import type { Change, EarlierDrain, Scope } from '../mode.ts'
 import { claimAddress, claimEntry, holder, ownerOf, releaseAddress, releaseEntry, wantedServer } from './claims.ts'
 import { nodePortKind, setName } from './names.ts'
 import { isExternal, isNodes, isOurs } from './ownership.ts'
@@ -11,7 +11,7 @@ import { keepUnswept } from './unswept.ts'
 import { draining as atWeightZero, schedulerOf, withFallback } from './virtual-servers.ts'
 
 /** What an earlier process noted, by `serverName realServerName`. */
-export type EarlierDrains = ReadonlyMap<string, Pick<Draining, 'since' | 'goneSince'>>
+export type EarlierDrains = ReadonlyMap<string, EarlierDrain>
 
 export interface DrainContext {
   readonly family: IpFamily
@@ -126,10 +126,20 @@ function drainingOf(
   const until = Math.min(
     since + deadline,
     goneSince === undefined ? Number.POSITIVE_INFINITY : goneSince + settings.drainGoneDeadlineMs,
-    before !== undefined && wasDeleted ? before.until : Number.POSITIVE_INFINITY,
+    wasDeleted ? endKnown({ before, earlier, isRetiring: desired.retiringMs !== undefined }) : Number.POSITIVE_INFINITY,
   )
   const { connections, over = false } = before ?? {}
   return { server: name, realServer, service, since, goneSince, until, connections, over }
+}
+
+/** What is deleted keeps its end: nothing shows later, least of all after a restart, that its address was one to hand on. */
+function endKnown(known: {
+  readonly before: Draining | undefined
+  readonly earlier: EarlierDrain | undefined
+  readonly isRetiring: boolean
+}): number {
+  const { before, earlier, isRetiring } = known
+  return before?.until ?? (isRetiring ? undefined : earlier?.until) ?? Number.POSITIVE_INFINITY
 }
 
 function handedOnOf(strictArp: boolean): number {

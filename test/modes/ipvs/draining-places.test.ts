@@ -64,6 +64,21 @@ describe('a Service that is deleted', () => {
     assert.deepEqual(bound(harness), ['10.96.0.7/32'])
   })
 
+  it('has no longer than that after a restart', async () => {
+    const harness = await started({ strictArp: true })
+    await harness.programmed(gone(everywhere()), gone(pods([])))
+    const before = harness.sync.drains
+    harness.clock.wall += 10_000
+    const earlierDrains = new Map(before.map(drain => [`${drain.server} ${drain.realServer}`, drain]))
+    const again = harness.restarted({ earlierDrains })
+    again.input = harness.input
+    assert.equal((await again.pass()).lines, 0)
+    assert.deepEqual(again.sync.drains, before)
+    again.clock.wall += 20_000
+    await again.looked()
+    assert.deepEqual(present(again), [webServer, nodePort])
+  })
+
   it('ends at the deadline', async () => {
     const harness = await started()
     await harness.programmed(gone(everywhere()), gone(pods([])))
