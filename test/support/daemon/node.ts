@@ -33,11 +33,22 @@ export interface TestNode extends AsyncDisposable {
 export async function createNode(purpose: string): Promise<TestNode> {
   const namespace = await createNamespace(purpose)
   const directory = await mkdtemp(join(tmpdir(), `${purpose}-`))
+  return {
+    ...nodeIn({ namespace: namespace.name, directory }),
+    async [Symbol.asyncDispose]() {
+      await namespace[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The same in a namespace and a folder that somebody else made, and removes: those of a lab. */
+export function nodeIn({ namespace, directory }: { namespace: string; directory: string }): TestNode {
   const run = async (command: readonly string[], input?: string): Promise<string> =>
-    (await runIn(namespace.name, command, input === undefined ? {} : { input })).stdout
+    (await runIn(namespace, command, input === undefined ? {} : { input })).stdout
   const tools = ({ backend, family = 'IPv4' }: Rules) => toolsOf(family, backend)
   return {
-    namespace: namespace.name,
+    namespace,
     directory,
     run,
     save: async rules => withoutNoise(await run([tools(rules).save])),
@@ -50,10 +61,7 @@ export async function createNode(purpose: string): Promise<TestNode> {
     async replaceTables(rules, text) {
       await run([tools(rules).restore], text)
     },
-    async [Symbol.asyncDispose]() {
-      await namespace[Symbol.asyncDispose]()
-      await rm(directory, { recursive: true, force: true })
-    },
+    async [Symbol.asyncDispose]() {},
   }
 }
 

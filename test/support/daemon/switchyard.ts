@@ -14,6 +14,8 @@ export interface SwitchyardOptions {
   readonly node: TestNode
   /** Fields of KubeProxyConfiguration beside the base ones. */
   readonly config?: Manifest
+  /** Fields of SwitchyardConfiguration, which stands beside the other file. */
+  readonly settings?: Manifest
   readonly arguments?: readonly string[]
   /** The PATH on which it finds its tools. */
   readonly path?: string
@@ -25,6 +27,8 @@ const baseConfig = {
   clusterCIDR: '10.244.0.0/16,fd00:10:244::/56',
   conntrack: { maxPerCore: 0 },
 } as const
+
+const baseSettings = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfiguration' } as const
 
 /** Full reads of the rules are rare on a machine that is busy with other things; no working test waits so long on an idle one. */
 const deadlineMs = 60_000
@@ -103,6 +107,11 @@ export class Switchyard implements AsyncDisposable {
     await rm(join(manifestsOf(this.#node), file))
   }
 
+  /** Replaces the configuration of the running daemon, fields beside the base ones; waits for nothing. */
+  async configure(files: { readonly config?: Manifest; readonly settings?: Manifest }): Promise<void> {
+    await writeConfiguration(this.#node, files)
+  }
+
   /** SIGTERM; `code 0` where all is well. */
   stop(): Promise<string> {
     return this.daemon.stop()
@@ -128,15 +137,15 @@ export async function startSwitchyard(options: SwitchyardOptions): Promise<Switc
 /** The command line of a daemon on this node. Makes its folder of manifests, and writes its configuration. */
 export async function switchyardFlags({
   node,
-  config = {},
+  config,
+  settings,
   arguments: more = [],
 }: SwitchyardOptions): Promise<readonly string[]> {
   const manifests = manifestsOf(node)
-  const configFile = join(node.directory, 'config.yaml')
   await mkdir(manifests, { recursive: true })
-  await writeFile(configFile, stringify({ ...baseConfig, ...config }))
+  await writeConfiguration(node, { config: config ?? {}, ...(settings === undefined ? {} : { settings }) })
   return [
-    ...['run', '--config', configFile, '--manifests', manifests, '--hostname-override', 'node1'],
+    ...['run', '--config', configFileOf(node), '--manifests', manifests, '--hostname-override', 'node1'],
     ...['--state-dir', join(node.directory, 'state'), ...more],
   ]
 }
@@ -145,10 +154,29 @@ export function manifestsOf(node: TestNode): string {
   return join(node.directory, 'manifests')
 }
 
+function configFileOf(node: TestNode): string {
+  return join(node.directory, 'config.yaml')
+}
+
+async function writeConfiguration(
+  node: TestNode,
+  files: { readonly config?: Manifest; readonly settings?: Manifest },
+): Promise<void> {
+  const { config, settings } = files
+  if (settings !== undefined)
+    await writeWhole(join(node.directory, 'switchyard.conf'), stringify({ ...baseSettings, ...settings }))
+  if (config !== undefined) await writeWhole(configFileOf(node), stringify({ ...baseConfig, ...config }))
+}
+
 /** For manifests that must be there before the daemon starts. */
 export async function putManifest(folder: string, file: string, objects: readonly Manifest[] | string): Promise<void> {
   const text = typeof objects === 'string' ? objects : objects.map(object => JSON.stringify(object)).join('\n---\n')
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${file}.unfinished`), text)
-  await rename(join(folder, `${file}.unfinished`), join(folder, file))
+  await writeWhole(join(folder, file), text)
+}
+
+/** Who watches it sees all of it or none. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.unfinished`, text)
+  await rename(`${path}.unfinished`, path)
 }

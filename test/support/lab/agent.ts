@@ -34,6 +34,11 @@ const handlers: Handlers = {
     held.delete(number)
     return null
   },
+  reset: async number => {
+    taken(held, number).reset()
+    held.delete(number)
+    return null
+  },
   outlive: async () => {
     outlives = true
     return null

@@ -6,6 +6,7 @@ import type { Outcome, Target } from './protocol.ts'
 export interface Held {
   ping(timeoutMs: number): Promise<Outcome>
   release(): void
+  reset(): void
 }
 
 /** Opens the connection and proves it with one exchange. Throws where that fails: there is nothing to hold then. */
@@ -14,6 +15,7 @@ export async function hold({ address, port, from, timeoutMs }: Target): Promise<
   const held: Held = {
     ping: timeout => exchange(socket, { text: 'still there?\n', timeoutMs: timeout }),
     release: () => socket.destroy(),
+    reset: () => socket.resetAndDestroy(),
   }
   const first = await held.ping(timeoutMs)
   if (first.ok) return held

@@ -86,6 +86,8 @@ export interface Requests {
   /** Sends a line over a held connection and waits for its echo. */
   pingHeld: { takes: { readonly held: number; readonly timeoutMs: number }; gives: Outcome }
   release: { takes: number; gives: null }
+  /** Cut by a reset, which connection tracking forgets in seconds: a connection that was closed is remembered for minutes. */
+  reset: { takes: number; gives: null }
   /** From now on the agent goes on when its starter is gone. */
   outlive: { takes: null; gives: null }
 }
