@@ -10,14 +10,27 @@ import { listNamespaces } from '../test/support/lab/namespaces.ts'
 import { bad, command, say, title } from './screen.ts'
 import { showEverything } from './tour.ts'
 
-const usage = `Usage: npm run demo [-- --keep]
+const usage = `Usage: npm run demo [-- [--mode iptables|ipvs] [--keep]]
 
+  --mode   how Services are programmed (iptables); ipvs runs in user-mode Linux where this machine's kernel has no IPVS
   --keep   leave the laboratory and Switchyard running afterwards, and print how to explore and how to remove it
 `
 
+type Mode = 'iptables' | 'ipvs'
+
+interface Wishes {
+  readonly keep: boolean
+  readonly help: boolean
+  readonly mode: string
+}
+
 async function main(): Promise<number> {
-  const options = { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } as const
-  let wishes: { readonly keep: boolean; readonly help: boolean }
+  const options = {
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+    mode: { type: 'string', default: 'iptables' },
+  } as const
+  let wishes: Wishes
   try {
     wishes = parseArgs({ options }).values
   } catch (error) {
@@ -28,53 +41,57 @@ async function main(): Promise<number> {
     process.stdout.write(usage)
     return 0
   }
-  return demonstrate(wishes.keep)
+  const { keep, mode } = wishes
+  if (mode === 'iptables' || mode === 'ipvs') return demonstrate({ keep, mode })
+  process.stderr.write(`demo: --mode: expected iptables or ipvs, found ${JSON.stringify(mode)}\n\n${usage}`)
+  return 64
 }
 
-async function demonstrate(keep: boolean): Promise<number> {
+async function demonstrate({ keep, mode }: { readonly keep: boolean; readonly mode: Mode }): Promise<number> {
   const started = performance.now()
   title('Switchyard: from Service manifests to packets that arrive')
   say('Building a laboratory of network namespaces: node1, the pods web-1, web-2 and web-3, a client outside.')
   await using lab = await startLab({ prefix: await freePrefix(), nodes: [{ name: 'node1', pods: ['web-1', 'web-2', 'web-3'] }] })
-  await using daemon = await startSwitchyard(lab)
+  await using daemon = await startSwitchyard(lab, mode)
   try {
-    await showEverything({ lab, daemon, manifests: manifestsOf(lab) })
+    await showEverything({ lab, daemon, mode, manifests: manifestsOf(lab) })
   } catch (error) {
     bad(error instanceof Error ? error.message : String(error))
     return 1
   }
   title(`All as promised, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
-  if (keep) await leave(lab, daemon)
+  if (keep) await leave({ lab, daemon, mode })
   else say('The laboratory is removed. `npm run demo -- --keep` leaves it for you to explore.')
   return 0
 }
 
 const program = join(import.meta.dirname, '../bin/switchyard')
 
-function flagsFor(lab: Lab): readonly string[] {
-  return ['--manifests', manifestsOf(lab), '--hostname-override', 'node1', '--cluster-cidr', '10.244.0.0/16']
+function flagsFor(lab: Lab, mode: Mode): readonly string[] {
+  const flags = ['--manifests', manifestsOf(lab), '--hostname-override', 'node1', '--cluster-cidr', '10.244.0.0/16']
+  return mode === 'iptables' ? flags : [...flags, '--proxy-mode', mode]
 }
 
 function manifestsOf(lab: Lab): string {
   return join(lab.directory, 'manifests')
 }
 
-async function startSwitchyard(lab: Lab): Promise<Daemon> {
+async function startSwitchyard(lab: Lab, mode: Mode): Promise<Daemon> {
   const source = join(import.meta.dirname, 'manifests')
   const manifests = manifestsOf(lab)
   await mkdir(manifests)
   for (const file of await readdir(source)) await copyFile(join(source, file), join(manifests, file))
-  const daemon = new Daemon({ namespace: lab.node.namespace, arguments: flagsFor(lab) })
+  const daemon = new Daemon({ namespace: lab.node.namespace, arguments: flagsFor(lab, mode) })
   daemon.start()
-  command(`switchyard ${flagsFor(lab).join(' ')}`)
+  command(`switchyard ${flagsFor(lab, mode).join(' ')}`)
   await daemon.waitForLog(({ msg }) => msg.startsWith('synced IPv4'), { what: 'Switchyard to program the node' })
   return daemon
 }
 
 /** A Switchyard that outlives this process and its terminal. */
-async function startDetached(lab: Lab, logFile: string): Promise<void> {
+async function startDetached({ lab, mode }: { lab: Lab; mode: Mode }, logFile: string): Promise<void> {
   const log = await open(logFile, 'a')
-  const argv = ['netns', 'exec', lab.node.namespace, program, ...flagsFor(lab)]
+  const argv = ['netns', 'exec', lab.node.namespace, program, ...flagsFor(lab, mode)]
   spawn('ip', argv, { stdio: ['ignore', log.fd, log.fd], detached: true }).unref()
   await log.close()
 }
@@ -88,16 +105,17 @@ async function freePrefix(): Promise<string> {
   }
 }
 
-async function leave(lab: Lab, daemon: Daemon): Promise<void> {
+async function leave({ lab, daemon, mode }: { lab: Lab; daemon: Daemon; mode: Mode }): Promise<void> {
   await daemon.stop()
   const logFile = join(lab.directory, 'switchyard.log')
-  await startDetached(lab, logFile)
+  await startDetached({ lab, mode }, logFile)
   await lab.keep()
   const node = lab.node.namespace
   const client = lab.plan.client.namespace
   title('The laboratory stays. Explore it:')
   command(`ip netns exec ${client} curl 192.168.100.240        # as the client outside`)
-  command(`ip netns exec ${node} iptables -t nat -S            # what Switchyard programmed`)
+  const look = mode === 'ipvs' ? 'ipvsadm -ln                 ' : 'iptables -t nat -S          '
+  command(`ip netns exec ${node} ${look}  # what Switchyard programmed`)
   command(`ip netns exec ${lab.pods[0]?.namespace} bash         # a shell in a pod`)
   say(`Edit the manifests in ${manifestsOf(lab)} and see what Switchyard makes of it:`)
   command(`tail -f ${logFile}`)

@@ -11,6 +11,7 @@ export interface Tour {
   readonly lab: Lab
   readonly daemon: Daemon
   readonly manifests: string
+  readonly mode: 'iptables' | 'ipvs'
 }
 
 export async function showEverything(tour: Tour): Promise<void> {
@@ -20,7 +21,7 @@ export async function showEverything(tour: Tour): Promise<void> {
   await affinity(tour)
   await podGoesAway(tour)
   await nobodyHome(tour)
-  await rules(tour)
+  await (tour.mode === 'ipvs' ? virtualServers(tour) : rules(tour))
 }
 
 async function clusterIp(tour: Tour): Promise<void> {
@@ -33,6 +34,7 @@ async function nodePort(tour: Tour): Promise<void> {
   step('NodePort: the client outside asks the node on port 30123')
   const answers = await ask(tour, { from: 'client', url: 'http://10.200.1.2:30123', count: 60 })
   expect(answers.size === 3, 'three pods answer through the node', `only ${[...answers.keys()].join(', ')} answered`)
+  if (tour.mode === 'ipvs') return
   await ask(tour, { from: 'node1', url: 'http://127.0.0.1:30123', count: 3 })
   good('on the node itself 127.0.0.1 works too')
 }
@@ -64,7 +66,8 @@ async function podGoesAway(tour: Tour): Promise<void> {
     what: 'the change to be programmed',
     since,
   })
-  good(`programmed in ${line['milliseconds']} ms, with ${line['lines']} lines to iptables-restore`)
+  const tools = tour.mode === 'ipvs' ? 'ipvsadm' : 'iptables-restore'
+  good(`programmed in ${line['milliseconds']} ms, with ${line['lines']} lines to ${tools}`)
   const answers = await ask(tour, { from: 'web-1', url: 'http://10.96.10.1', count: 60 })
   expect(answers.size === 2 && !answers.has('web-3'), 'only web-1 and web-2 answer', `${[...answers.keys()].join(', ')} answered`)
 }
@@ -88,6 +91,15 @@ async function rules({ lab }: Tour): Promise<void> {
   const lines = stdout.split('\n').filter(line => line.includes('KUBE-SVC'))
   output(lines.join('\n'))
   expect(lines.length > 0, `${lines.length} rules`, 'there are none')
+}
+
+async function virtualServers({ lab }: Tour): Promise<void> {
+  step('What the kernel holds: a virtual server for each address, and for the node port at each address of the node')
+  command('ipvsadm -ln       # in node1')
+  const { stdout } = await lab.run('node1', ['ipvsadm', '-ln'])
+  output(stdout.trimEnd())
+  const atNodePort = stdout.split('\n').filter(line => /:30123 /.test(line))
+  expect(atNodePort.length > 0, `node port 30123 at ${atNodePort.length} addresses`, 'there is none')
 }
 
 /** Requests one after the other; shows and gives how often each pod answered. */
