@@ -29,6 +29,7 @@ export class LiveConfig {
   #loaded: LoadedConfig
   #config: Config
   #refused = ''
+  #reloading: Promise<void> = Promise.resolve()
 
   constructor(options: LiveConfigOptions) {
     this.#options = options
@@ -79,8 +80,14 @@ export class LiveConfig {
     }
   }
 
-  /** Reads the files again now. */
-  async reload(): Promise<void> {
+  /** Reads the files again now; one reading follows the other, since files in several folders may change at once and a new mode takes its time. */
+  reload(): Promise<void> {
+    const next = this.#reloading.then(() => this.#reload())
+    this.#reloading = next.catch(() => {})
+    return next
+  }
+
+  async #reload(): Promise<void> {
     const { log, load } = this.#options
     const fresh = load()
     if (fresh.errors.length > 0) {
