@@ -1,14 +1,14 @@
 // A lab whose one node runs the daemon in ipvs mode, with a client of many addresses outside: for tests of what happens to connections.
 //
 //   await using stage = await startIpvsLab({ settings: { drain: { deadline: '3s' } } })
-//   await stage.switchyard.put('web.yaml', web({ name: 'web', number: 1, endpoints: [stage.address('a')] }))
-//   const held = await stage.hold({ address: '10.96.0.1', port: 80 })
+//   const { place } = await startService(stage, { number: 1, pods: 'a b' })
+//   const held = await stage.hold(place)
 import { isDeepStrictEqual } from 'node:util'
 import type { Status } from '../../src/server/status-object.ts'
 import { nodeIn, type TestNode } from './daemon/node.ts'
 import type { Manifest } from './daemon/objects.ts'
 import { type Switchyard, startSwitchyard } from './daemon/switchyard.ts'
-import { type IpvsKernel, ipvsKernelOf } from './ipvs-kernel.ts'
+import { type IpvsKernel, ipvsKernelOf, type Weights } from './ipvs-kernel.ts'
 import type { Outcome, TransportProtocol } from './lab/agent/protocol.ts'
 import { getIn } from './lab/http-get.ts'
 import { type Lab, startLab } from './lab/lab.ts'
@@ -75,6 +75,11 @@ export class IpvsLab implements AsyncDisposable {
 
   address(pod: string): string {
     return this.lab.pod(pod).ipv4
+  }
+
+  /** Pod → weight as the kernel has it: `{ '10.244.1.11:8080': 1 }`. */
+  realServers(weights: Readonly<Record<string, number>>): Weights {
+    return Object.fromEntries(Object.entries(weights).map(([pod, weight]) => [`${this.address(pod)}:8080`, weight]))
   }
 
   /** Polls until what is read is as wanted. */
@@ -151,9 +156,10 @@ function fate(outcome: Outcome): string {
   return outcome.ok ? outcome.name : outcome.reason
 }
 
-/** Pods a, b and c on node1. */
-export async function startIpvsLab({ config = {}, settings = {} }: Files = {}): Promise<IpvsLab> {
-  const lab = await startLab({ nodes: [{ name: 'node1', pods: ['a', 'b', 'c'] }] })
+/** All pods are on node1. */
+export async function startIpvsLab(options: Files & { readonly pods?: readonly string[] } = {}): Promise<IpvsLab> {
+  const { config = {}, settings = {}, pods = ['a', 'b', 'c'] } = options
+  const lab = await startLab({ nodes: [{ name: 'node1', pods }] })
   const node = nodeIn({ namespace: lab.node.namespace, directory: lab.directory })
   const switchyard = await startSwitchyard({ node, config: { ...ipvsConfig, ...config }, settings })
   const stage = new IpvsLab(lab, node, switchyard)

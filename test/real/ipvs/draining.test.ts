@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DrainStatus } from '../../../src/server/status-object.ts'
-import { type Manifest, web } from '../../support/daemon/objects.ts'
+import { web } from '../../support/daemon/objects.ts'
 import { type HeldConnection, type IpvsLab, type Place, startIpvsLab } from '../../support/ipvs-lab.ts'
+import { loadBalanced, type ServiceOptions, startService } from '../../support/ipvs-service.ts'
 
 /** Far away, but for endpoints that leave all slices. */
 const settings = { drain: { goneDeadline: '3s' } }
@@ -21,53 +22,7 @@ describe('draining', { concurrency: false }, () => {
   })
   after(() => stage?.[Symbol.asyncDispose]())
 
-  const real = (pod: string): string => `${stage.address(pod)}:8080`
-  const weights = (of: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
-    Object.fromEntries(Object.entries(of).map(([pod, weight]) => [real(pod), weight]))
-  /** A Service whose name says what it is for; pods in brackets are not ready. */
-  const service = async (number: number, pods: string, rest: Partial<Parameters<typeof web>[0]> = {}): Promise<Service> => {
-    const place = { address: `10.96.0.${number}`, port: 80 }
-    const server = `-t ${place.address}:80`
-    const file = `web-${number}.yaml`
-    const put = async (now: string): Promise<void> => {
-      const named = now.split(' ').filter(Boolean)
-      const [notReady, endpoints] = [true, false].map(waits => named.filter(pod => pod.startsWith('(') === waits))
-      const addresses = (of: readonly string[] = []): readonly string[] => of.map(pod => stage.address(pod.replace(/\W/g, '')))
-      const options = { name: `web-${number}`, number, endpoints: addresses(endpoints), notReady: addresses(notReady) }
-      await stage.switchyard.put(file, web({ ...options, ...rest }))
-    }
-    await put(pods)
-    const wanted = Object.fromEntries(pods.split(' ').map(pod => [real(pod), 1]))
-    await stage.eventually(() => stage.kernel.weights(server), wanted, `${server} to be there`)
-    const becomes = (of: Readonly<Record<string, number>> | undefined): Promise<void> =>
-      stage.eventually(() => stage.kernel.weights(server), of && weights(of), `${server}`)
-    return { place, server, put, becomes, remove: () => stage.switchyard.remove(file) }
-  }
-
-  it('keeps connections of a deleted Service, but for those by an address that is handed on', async () => {
-    const loadBalancer = '192.168.100.8'
-    const nodePort: Place = { address: stage.lab.node.ipv4, port: 30_008 }
-    const { place, becomes, remove } = await service(8, 'a b', { loadBalancer, spec: loadBalanced(30_008, '10.96.0.8') })
-    const [inside, outside, external] = await Promise.all([
-      stage.hold(place),
-      stage.hold(nodePort),
-      stage.hold({ address: loadBalancer, port: 80 }),
-    ])
-    await remove()
-    const addresses = async (): Promise<readonly string[]> => (await stage.kernel.addresses()).filter(one => /\.8$/.test(one))
-    await stage.eventually(addresses, ['10.96.0.8'], 'addresses on kube-ipvs0')
-    assert.equal(await stage.kernel.weights(`-t ${loadBalancer}:80`), undefined)
-    assert.ok(await external.isDead())
-    // Only the endpoint that holds one of them is still of use.
-    await becomes({ [inside.pod]: 0 })
-    const atNode = `-t ${nodePort.address}:30008`
-    await stage.eventually(() => stage.kernel.weights(atNode), weights({ [outside.pod]: 0 }), atNode)
-    assert.ok(await inside.isAlive())
-    assert.ok(await outside.isAlive())
-    for (const where of [place, nodePort]) assert.deepEqual(await stage.connect(where), ['refused'])
-    stuck.push(inside, outside)
-  })
-
+  const service = (number: number, pods: string, options?: ServiceOptions) => startService(stage, { number, pods }, options)
   /** All that lies around on the node of Services with addresses of their own. */
   const traces = async () => [await stage.kernel.addresses(), await stage.kernel.entries('KUBE-IPVS-IPS')]
 
@@ -168,12 +123,12 @@ describe('draining', { concurrency: false }, () => {
     }
 
     it('gives connections by an address that is handed on half a minute where strictARP keeps others from coming', async () => {
-      const { remove, becomes } = await service(9, 'a', { loadBalancer: handedOn, spec: loadBalanced(30_009, '10.96.0.9') })
+      const { remove, becomes } = await service(9, 'a', { loadBalancer: handedOn, spec: loadBalanced(30_009) })
       const held = await stage.hold({ address: handedOn, port: 80 })
       await remove()
       await becomes(undefined)
       const external = `-t ${handedOn}:80`
-      await stage.eventually(() => stage.kernel.weights(external), weights({ a: 0 }), external)
+      await stage.eventually(() => stage.kernel.weights(external), stage.realServers({ a: 0 }), external)
       assert.ok(await held.isAlive())
       assert.deepEqual(await stage.connect({ address: handedOn, port: 80 }), ['refused'])
       const { since = '', until = '' } = (await drainsOf(stage)).find(({ server }) => server === external) ?? {}
@@ -197,7 +152,7 @@ describe('draining', { concurrency: false }, () => {
 
   it('ends at the deadline, which counts from when it began, whatever process that was', async () => {
     await stage.restart({ config: strictArp, settings: { drain: { deadline: '3s' } } })
-    assert.deepEqual(await stage.kernel.weights('-t 10.96.0.4:80'), weights({ c: 1 }))
+    assert.deepEqual(await stage.kernel.weights('-t 10.96.0.4:80'), stage.realServers({ c: 1 }))
     assert.deepEqual(
       (await stage.kernel.serverNames()).filter(name => /:30008$|\.8:80$/.test(name)),
       [],
@@ -236,19 +191,6 @@ async function drainsOf(stage: IpvsLab): Promise<readonly Pick<DrainStatus, 'ser
   return drains
     .map(({ server, realServer, since, until }) => ({ server, realServer, since, until }))
     .toSorted((a, b) => (a.server < b.server ? -1 : 1))
-}
-
-interface Service {
-  readonly place: Place
-  readonly server: string
-  /** `b (a)`: pods that are ready, and, in brackets, others. */
-  put(pods: string): Promise<void>
-  becomes(weights: Readonly<Record<string, number>> | undefined): Promise<void>
-  remove(): Promise<void>
-}
-
-function loadBalanced(nodePort: number, clusterIP: string): Manifest {
-  return { type: 'LoadBalancer', clusterIP, ports: [{ name: 'http', port: 80, targetPort: 8080, protocol: 'TCP', nodePort }] }
 }
 
 interface Asking {
