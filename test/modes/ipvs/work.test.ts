@@ -101,7 +101,7 @@ type Change = (cluster: BenchCluster, key: ServiceKey) => void
 /** All is programmed; gives what is counted for one change more and the look that follows it. */
 async function programmed(services: number) {
   const counts = newCounts()
-  const cluster = benchCluster({ services, endpoints: 2 })
+  const cluster = benchCluster({ services, endpoints: 1 })
   const kernel = createFakeIpvsKernel()
   const sync = new FamilySync({
     mode: countingMode(testIpvsMode('IPv4'), counts),
