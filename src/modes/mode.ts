@@ -83,8 +83,8 @@ export interface Mode<Desired, Observed> {
   ruleCounts(desired: Desired): Readonly<Record<string, number>>
   /** For a metric; absent where the mode's rules count nothing of it. */
   readonly packetCounters?: PacketCounters
-  /** Where node ports answer, as far as what we want names addresses: when these change, everything is rendered anew. */
-  nodePortAddresses(settings: TrafficSettings, node: NodeFacts): NodePortDestinations
+  /** The node's own addresses on which what we want depends, as far as it names any: when these change, everything is rendered anew. */
+  dependsOnAddresses(settings: TrafficSettings, node: NodeFacts): NodePortDestinations
   /** Absent where the kernel's connection tracking alone lets connections outlive what they came by. */
   readonly draining?: Draining<Desired, Observed>
   /** What Services ask for and do not get on this node. */

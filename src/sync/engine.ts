@@ -78,7 +78,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
 
   /** Addresses that no node port is bound to are in no rule: they come and go with every pod. */
   const factsInRules = (of: NodeFacts): string => {
-    const destinations = lanes.map(({ mode }) => mode.nodePortAddresses(settings.traffic, of))
+    const destinations = lanes.map(({ mode }) => mode.dependsOnAddresses(settings.traffic, of))
     return JSON.stringify({ ...of, interfaceAddresses: destinations })
   }
 
@@ -98,7 +98,7 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   /** Only where rules name addresses; from then on until the end. */
   let watching: Promise<void> | undefined
   const watchAddresses = (ends: AbortSignal): void => {
-    const named = lanes.some(({ mode }) => mode.nodePortAddresses(settings.traffic, facts) !== 'every local address')
+    const named = lanes.some(({ mode }) => mode.dependsOnAddresses(settings.traffic, facts) !== 'every local address')
     if (named) watching ??= options.watchAddresses?.(refreshFacts, ends)
   }
 

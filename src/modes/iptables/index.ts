@@ -35,7 +35,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     drift: driftOf,
     learnAliases,
     ruleCounts,
-    nodePortAddresses: (settings, node) => nodePortDestinations(settings, node, family),
+    dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),
     packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },
   }
 }

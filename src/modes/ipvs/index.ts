@@ -2,7 +2,7 @@
 import type { IptablesTools } from '../../kernel/iptables.ts'
 import { connectionsQuery, parseConnections } from '../../kernel/ipvsadm.ts'
 import type { Plan } from '../../kernel/plan.ts'
-import type { IpFamily } from '../../model/address.ts'
+import { type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Change, Mode, Remark, Scope } from '../mode.ts'
 import { learnAliases } from '../rules/drift.ts'
 import { ruleCounts } from '../rules/rule-counts.ts'
@@ -17,7 +17,7 @@ import { parse, queries } from './parse.ts'
 import { render } from './render.ts'
 import { hasServiceChains, planRules, rulesWanted } from './rules.ts'
 import type { Desired, Observed } from './state.ts'
-import { type IpvsAbilities, nodePortAddresses } from './virtual-servers.ts'
+import type { IpvsAbilities } from './virtual-servers.ts'
 
 export type IpvsMode = Mode<Desired, Observed>
 
@@ -49,7 +49,8 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     drift: (desired, observed, extent) => driftOf({ desired, observed, family }, extent),
     learnAliases: (desired, observed) => learnAliases(rulesWanted(desired, family), observed.rules),
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
-    nodePortAddresses: (settings, node) => nodePortAddresses(settings, node, family),
+    // Not only those of node ports: a service address that another link carries is not on ours.
+    dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
     draining: {
       keep: (change, clock) => keepDraining(change, { ...clock, family }),
       queries: [connectionsQuery],

@@ -50,7 +50,7 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     drift: () => [],
     learnAliases: () => new Map(),
     ruleCounts: () => ({}),
-    nodePortAddresses: (settings, node) => nodePortAddresses(settings, node, family),
+    dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
     draining: {
       keep: (change, clock) => keepDraining(change, { ...clock, family }),
       queries: [connectionsQuery],

@@ -12,7 +12,7 @@ import {
 } from '../../../src/modes/ipvs/virtual-servers.ts'
 import { address, cidr, endpoint, node, put, service, settings, slice } from '../../support/cluster.ts'
 import { eventsOf } from '../../sync/support/harness.ts'
-import { decisionsOf, everywhere, ipvsHarness, mode, pods, web, withAddresses } from './support.ts'
+import { decisionsOf, everywhere, ipvsHarness, pods, web, withAddresses } from './support.ts'
 
 const context = { scheduler: 'rr', nodeAddresses: node.interfaceAddresses.filter(each => each === '10.200.1.2') }
 const decide = (...objects: Parameters<typeof decisionsOf>[0]): Decision => {
@@ -159,7 +159,6 @@ describe('addresses of node ports', () => {
     it(`selected by ${JSON.stringify(selection)} are ${expected.join(', ') || 'none'}, never loopback`, () => {
       const of = { ...settings, nodePortAddresses: selection }
       assert.deepEqual(nodePortAddresses(of, facts, 'IPv4'), expected)
-      assert.deepEqual(mode.nodePortAddresses(of, facts), expected)
     })
   }
   it("are the family's own", () => assert.deepEqual(nodePortAddresses(settings, node, 'IPv6'), [address('fd00:200:1::2')]))

@@ -84,8 +84,10 @@ describe('a change of modes in the running daemon', () => {
     // What closed is TIME_WAIT to IPVS for two minutes, so it is the deadline that ends the drain. A connection that is
     // open then is cut, unless the other mode's rules happen to lead its next packet to the same pod.
     await eventually('kube-ipvs0 to go', async () => (await read('ip', '-o', 'link', 'show', 'type', 'dummy')) === '')
-    assert.equal(await read('ipvsadm', '-Sn'), '')
-    assert.equal(await read('ipset', 'save'), '')
+    await eventually(
+      'virtual servers and sets to go',
+      async () => (await read('ipvsadm', '-Sn')) + (await read('ipset', 'save')) === '',
+    )
     assert.ok((await pod.ask('pingHeld', { held: heldBefore, timeoutMs: 15_000 })).ok, 'one of iptables mode has no deadline')
     assert.doesNotMatch(await read('iptables-save'), /IPVS|KUBE-NODE-PORT |KUBE-LOAD-BALANCER/)
   })
