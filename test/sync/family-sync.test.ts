@@ -49,7 +49,7 @@ describe('a pass', () => {
         milliseconds: 0,
         restoreMilliseconds: 0,
         quarantined: 0,
-      draining: 0,
+        draining: 0,
         hasNodePorts: true,
       },
     )
