@@ -1,6 +1,5 @@
 // Ipvs mode: Decisions as virtual servers, with kube-proxy's sets and fixed rules around them. Pure; see ../mode.ts for who calls what when.
 import type { IptablesTools } from '../../kernel/iptables.ts'
-import { connectionsQuery, parseConnections } from '../../kernel/ipvsadm.ts'
 import type { Plan } from '../../kernel/plan.ts'
 import { type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Change, Mode, Remark, Scope } from '../mode.ts'
@@ -9,7 +8,7 @@ import { ruleCounts } from '../rules/rule-counts.ts'
 import { ipvsRoles } from './base-chains.ts'
 import { confirm } from './confirm.ts'
 import { difference } from './diff.ts'
-import { drainingList, keepDraining, lookAtDraining } from './draining.ts'
+import { drainContract } from './drain-contract.ts'
 import { driftOf } from './drift.ts'
 import { feed } from './feed.ts'
 import { holdService } from './hold.ts'
@@ -51,13 +50,7 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     // Not only those of node ports: a service address that another link carries is not on ours.
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
-    draining: {
-      keep: (change, clock) => keepDraining(change, { ...clock, family }),
-      queries: [connectionsQuery],
-      look: (desired, outputs, now) =>
-        lookAtDraining(desired, { connections: outputs && parseConnections(outputs[0] ?? ''), now }),
-      list: drainingList,
-    },
+    draining: drainContract(family),
     remarks,
   }
 }

@@ -4,7 +4,6 @@
 
 import { destroySet, restoreSetsArgv } from '../../kernel/ipset.ts'
 import type { IptablesTools } from '../../kernel/iptables.ts'
-import { connectionsQuery, parseConnections } from '../../kernel/ipvsadm.ts'
 import { batchArgv, deleteLink, dummyAddressesQuery } from '../../kernel/link.ts'
 import { emptyPlan, type Plan, type Step } from '../../kernel/plan.ts'
 import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
@@ -17,7 +16,7 @@ import { ipvsGuardJumps, noLocalEndpointsJump } from '../rules/jumps.ts'
 import type * as rules from '../rules/state.ts'
 import { confirm } from './confirm.ts'
 import { difference } from './diff.ts'
-import { drainingList, keepDraining, lookAtDraining } from './draining.ts'
+import { drainContract } from './drain-contract.ts'
 import { feed } from './feed.ts'
 import { serviceLink } from './names.ts'
 import { parse, queries } from './parse.ts'
@@ -51,13 +50,7 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     learnAliases: () => new Map(),
     ruleCounts: () => ({}),
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
-    draining: {
-      keep: (change, clock) => keepDraining(change, { ...clock, family }),
-      queries: [connectionsQuery],
-      look: (desired, outputs, now) =>
-        lookAtDraining(desired, { connections: outputs && parseConnections(outputs[0] ?? ''), now }),
-      list: drainingList,
-    },
+    draining: drainContract(family),
   }
 }
 
