@@ -1,26 +1,84 @@
-// Node ports of ipvs mode are at the addresses that the kernel has, as they come and go: the Node object does not tell of all of them.
+// Node ports follow the kernel's addresses: there is a virtual server at each one that the node has, as soon as it has it, and none where it has none.
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
-import { readCaseFile } from '../../support/flows/cases.ts'
-import { ipvsKernelOf } from '../../support/ipvs-kernel.ts'
-import { startLab } from '../../support/lab/lab.ts'
-import { startProxy } from '../../support/lab/proxy.ts'
+import { after, before, describe, it } from 'node:test'
+import { createNode, type TestNode } from '../../support/daemon/node.ts'
+import { web } from '../../support/daemon/objects.ts'
+import { manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
+import { type IpvsKernel, ipvsKernelOf } from '../../support/ipvs-kernel.ts'
+import { loadBalanced } from '../../support/ipvs-service.ts'
 
-it('an address that comes to the node gets its virtual server without a pass of the clock, and one that goes loses it', async () => {
-  await using lab = await startLab()
-  // An hour: what happens before is not the periodic look.
-  await using proxy = await startProxy({ lab, config: { mode: 'ipvs', ipvs: { syncPeriod: '1h' } } })
-  await proxy.program(`${readCaseFile('.', 'cluster.yaml')}\n---\n${readCaseFile('node-port', 'objects.yaml')}`)
-  const kernel = ipvsKernelOf(lab.node.namespace)
-  const server = '-t 10.200.1.77:30031'
-  assert.ok((await kernel.serverNames()).includes('-t 10.200.1.2:30031'))
-  assert.ok(!(await kernel.serverNames()).includes(server))
+const nodePort = 30_001
 
-  const eventually = (what: string, isThere: boolean) =>
-    proxy.daemon.waitFor(async () => ((await kernel.serverNames()).includes(server) === isThere ? true : undefined), { what })
-  await kernel.run('ip', 'addr', 'add', '10.200.1.77/24', 'dev', 'eth0')
-  await eventually('a virtual server at the new address', true)
-  await kernel.run('ip', 'addr', 'del', '10.200.1.77/24', 'dev', 'eth0')
-  await eventually('the virtual server to go with the address', false)
-  assert.ok((await kernel.serverNames()).includes('-t 10.200.1.2:30031'))
+/** Nothing is found out by looking now and then: the kernel has to tell. */
+const config = { mode: 'ipvs', ipvs: { syncPeriod: '1h' } }
+
+describe('node ports in ipvs mode', { concurrency: false }, () => {
+  const resources = new AsyncDisposableStack()
+  let node: TestNode
+  let kernel: IpvsKernel
+  let switchyard: Switchyard
+
+  before(async () => {
+    node = resources.use(await createNode('addresses'))
+    kernel = ipvsKernelOf(node.namespace)
+    await ip('link add eth0 type dummy', 'link set eth0 up', 'addr add 10.200.1.2/24 dev eth0')
+    await putManifest(manifestsOf(node), 'web.yaml', [
+      ...web({ name: 'web', number: 1, endpoints: ['10.244.0.1'], loadBalancer: '192.168.100.1', spec: loadBalanced(nodePort) }),
+    ])
+    switchyard = resources.use(await startSwitchyard({ node, config }))
+    await switchyard.waitForSync()
+  })
+  after(() => resources.disposeAsync())
+
+  const ip = async (...commands: readonly string[]): Promise<void> => {
+    for (const command of commands) await kernel.run('ip', ...command.split(' '))
+  }
+  /** Addresses with a virtual server at the node port. */
+  const places = async (): Promise<readonly string[]> => {
+    const found = (await kernel.serverNames()).map(name => /^-t (\S+):30001$/.exec(name)?.[1])
+    return found.filter(address => address !== undefined)
+  }
+  const become = async (wanted: readonly string[]): Promise<void> => {
+    let last: readonly string[] = []
+    const isSo = async (): Promise<true | undefined> => {
+      last = await places()
+      return last.join() === wanted.join() ? true : undefined
+    }
+    await switchyard.waitFor(isSo, 'the virtual servers').catch(() => assert.deepEqual(last, wanted))
+  }
+
+  it('stand at every address of the node, but for loopback', () => become(['10.200.1.2']))
+
+  it('come to an address that the node gets, and go with it', async () => {
+    const since = switchyard.mark()
+    await ip('addr add 10.200.7.7/24 dev eth0')
+    await become(['10.200.1.2', '10.200.7.7'])
+    assert.deepEqual(await kernel.weights('-t 10.200.7.7:30001'), { '10.244.0.1:8080': 1 })
+    await ip('addr del 10.200.7.7/24 dev eth0')
+    await become(['10.200.1.2'])
+    assert.deepEqual(switchyard.linesSince(since, /^someone changed/), [])
+  })
+
+  it('come with a link and go with it', async () => {
+    await ip('link add eth1 type dummy', 'link set eth1 up', 'addr add 10.200.8.8/24 dev eth1')
+    await become(['10.200.1.2', '10.200.8.8'])
+    await ip('link del eth1')
+    await become(['10.200.1.2'])
+  })
+
+  it('do not stand at service addresses, which the node has by kube-ipvs0', async () => {
+    assert.deepEqual(await kernel.addresses(), ['10.96.0.1', '192.168.100.1'])
+    await become(['10.200.1.2'])
+  })
+
+  it('stand only where nodePortAddresses says, as it says it', async () => {
+    await ip('addr add 10.200.7.7/24 dev eth0')
+    await become(['10.200.1.2', '10.200.7.7'])
+    await switchyard.configure({ config: { ...config, nodePortAddresses: ['10.200.7.0/24'] } })
+    await become(['10.200.7.7'])
+    await ip('addr add 10.200.7.8/24 dev eth0')
+    await become(['10.200.7.7', '10.200.7.8'])
+    await switchyard.configure({ config })
+    await become(['10.200.1.2', '10.200.7.7', '10.200.7.8'])
+  })
 })
