@@ -11,8 +11,14 @@ export interface BenchCluster extends ClusterView {
   toggle(key: ServiceKey): void
 }
 
+export interface ClusterSize {
+  readonly services: number
+  /** Of each Service. */
+  readonly endpoints: number
+}
+
 /** The same seed gives the same cluster. */
-export function benchCluster(size: { readonly services: number; readonly endpoints: number }, seed = 1): BenchCluster {
+export function benchCluster(size: ClusterSize, seed = 1): BenchCluster {
   const random = generator(seed)
   const services = new Map<ServiceKey, Service>()
   const removed = new Map<ServiceKey, Service>()
