@@ -1,20 +1,24 @@
 // The main job, shown with real packets: a node, three pods and a client as network namespaces, the classic manifests of the
 // tutorials, and Switchyard between them. Ends with 0 only where everything was as it said.
-import { spawn } from 'node:child_process'
-import { copyFile, mkdir, open, readdir } from 'node:fs/promises'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Daemon } from '../test/support/lab/daemon.ts'
 import { type Lab, startLab } from '../test/support/lab/lab.ts'
 import { listNamespaces } from '../test/support/lab/namespaces.ts'
+import { exploreInside, leave } from './leave.ts'
 import { bad, command, say, title } from './screen.ts'
 import { showEverything } from './tour.ts'
 
 const usage = `Usage: npm run demo [-- [--mode iptables|ipvs] [--keep]]
 
   --mode   how Services are programmed (iptables); ipvs runs in user-mode Linux where this machine's kernel has no IPVS
-  --keep   leave the laboratory and Switchyard running afterwards, and print how to explore and how to remove it
+  --keep   leave the laboratory and Switchyard running afterwards, and print how to explore and how to remove it; in user-mode
+           Linux, which ends with the demo, you get a shell instead
 `
+
+/** In a kernel that ends with this process (scripts/demo): nothing can be left. */
+const inGuest = process.env['SWITCHYARD_DEMO_IN_GUEST'] === 'yes'
 
 type Mode = 'iptables' | 'ipvs'
 
@@ -60,12 +64,18 @@ async function demonstrate({ keep, mode }: { readonly keep: boolean; readonly mo
     return 1
   }
   title(`All as promised, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
-  if (keep) await leave({ lab, daemon, mode })
-  else say('The laboratory is removed. `npm run demo -- --keep` leaves it for you to explore.')
+  if (!keep) {
+    const again = mode === 'ipvs' ? '--mode ipvs --keep' : '--keep'
+    say(
+      `The laboratory is removed. \`npm run demo -- ${again}\` ${inGuest ? 'gives you a shell in it' : 'leaves it for you to explore'}.`,
+    )
+    return 0
+  }
+  await daemon.stop()
+  const kept = { lab, mode, manifests: manifestsOf(lab), flags: flagsFor(lab, mode) }
+  await (inGuest ? exploreInside(kept) : leave(kept))
   return 0
 }
-
-const program = join(import.meta.dirname, '../bin/switchyard')
 
 function flagsFor(lab: Lab, mode: Mode): readonly string[] {
   const flags = ['--manifests', manifestsOf(lab), '--hostname-override', 'node1', '--cluster-cidr', '10.244.0.0/16']
@@ -88,14 +98,6 @@ async function startSwitchyard(lab: Lab, mode: Mode): Promise<Daemon> {
   return daemon
 }
 
-/** A Switchyard that outlives this process and its terminal. */
-async function startDetached({ lab, mode }: { lab: Lab; mode: Mode }, logFile: string): Promise<void> {
-  const log = await open(logFile, 'a')
-  const argv = ['netns', 'exec', lab.node.namespace, program, ...flagsFor(lab, mode)]
-  spawn('ip', argv, { stdio: ['ignore', log.fd, log.fd], detached: true }).unref()
-  await log.close()
-}
-
 /** `demo-`, or `demo2-` where an earlier one was kept. */
 async function freePrefix(): Promise<string> {
   const taken = await listNamespaces()
@@ -103,24 +105,6 @@ async function freePrefix(): Promise<string> {
     const prefix = number === 1 ? 'demo-' : `demo${number}-`
     if (!taken.some(name => name.startsWith(prefix))) return prefix
   }
-}
-
-async function leave({ lab, daemon, mode }: { lab: Lab; daemon: Daemon; mode: Mode }): Promise<void> {
-  await daemon.stop()
-  const logFile = join(lab.directory, 'switchyard.log')
-  await startDetached({ lab, mode }, logFile)
-  await lab.keep()
-  const node = lab.node.namespace
-  const client = lab.plan.client.namespace
-  title('The laboratory stays. Explore it:')
-  command(`ip netns exec ${client} curl 192.168.100.240        # as the client outside`)
-  const look = mode === 'ipvs' ? 'ipvsadm -ln                 ' : 'iptables -t nat -S          '
-  command(`ip netns exec ${node} ${look}  # what Switchyard programmed`)
-  command(`ip netns exec ${lab.pods[0]?.namespace} bash         # a shell in a pod`)
-  say(`Edit the manifests in ${manifestsOf(lab)} and see what Switchyard makes of it:`)
-  command(`tail -f ${logFile}`)
-  title('Remove it, Switchyard included:')
-  command(lab.removal)
 }
 
 process.exitCode = await main()

@@ -2,17 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-import type { Outcome } from '../test/support/lab/agent/protocol.ts'
-import type { Daemon } from '../test/support/lab/daemon.ts'
-import type { Lab } from '../test/support/lab/lab.ts'
-import { bars, command, good, output, say, step } from './screen.ts'
-
-export interface Tour {
-  readonly lab: Lab
-  readonly daemon: Daemon
-  readonly manifests: string
-  readonly mode: 'iptables' | 'ipvs'
-}
+import { ask, connect, expect, look, type Tour } from './ask.ts'
+import { openConnection, showDrain, showNodePort, showVirtualServers } from './ipvs.ts'
+import { command, good, say, step } from './screen.ts'
 
 export async function showEverything(tour: Tour): Promise<void> {
   await clusterIp(tour)
@@ -21,7 +13,7 @@ export async function showEverything(tour: Tour): Promise<void> {
   await affinity(tour)
   await podGoesAway(tour)
   await nobodyHome(tour)
-  await (tour.mode === 'ipvs' ? virtualServers(tour) : rules(tour))
+  await (tour.mode === 'ipvs' ? showVirtualServers(tour) : rules(tour))
 }
 
 async function clusterIp(tour: Tour): Promise<void> {
@@ -34,7 +26,8 @@ async function nodePort(tour: Tour): Promise<void> {
   step('NodePort: the client outside asks the node on port 30123')
   const answers = await ask(tour, { from: 'client', url: 'http://10.200.1.2:30123', count: 60 })
   expect(answers.size === 3, 'three pods answer through the node', `only ${[...answers.keys()].join(', ')} answered`)
-  if (tour.mode === 'ipvs') return
+  // In ipvs mode nothing answers on 127.0.0.1.
+  if (tour.mode === 'ipvs') return showNodePort(tour)
   await ask(tour, { from: 'node1', url: 'http://127.0.0.1:30123', count: 3 })
   good('on the node itself 127.0.0.1 works too')
 }
@@ -59,6 +52,7 @@ async function affinity(tour: Tour): Promise<void> {
 
 async function podGoesAway(tour: Tour): Promise<void> {
   step('A pod goes away: web-3 is taken out of the EndpointSlice of myweb-svc, in the manifest, live')
+  const open = tour.mode === 'ipvs' ? await openConnection(tour) : undefined
   const { daemon, manifests } = tour
   const since = daemon.log.length
   await removeEndpoint(join(manifests, 'myweb-svc.yaml'), '10.244.1.13')
@@ -66,10 +60,11 @@ async function podGoesAway(tour: Tour): Promise<void> {
     what: 'the change to be programmed',
     since,
   })
-  const tools = tour.mode === 'ipvs' ? 'ipvsadm' : 'iptables-restore'
-  good(`programmed in ${line['milliseconds']} ms, with ${line['lines']} lines to ${tools}`)
+  const lines = line['lines'] === 1 ? '1 line' : `${line['lines']} lines`
+  good(`programmed in ${line['milliseconds']} ms, with ${lines} to ${tour.mode === 'ipvs' ? 'ipvsadm' : 'iptables-restore'}`)
   const answers = await ask(tour, { from: 'web-1', url: 'http://10.96.10.1', count: 60 })
   expect(answers.size === 2 && !answers.has('web-3'), 'only web-1 and web-2 answer', `${[...answers.keys()].join(', ')} answered`)
+  if (open !== undefined) await showDrain(tour, open)
 }
 
 async function nobodyHome({ lab }: Tour): Promise<void> {
@@ -84,43 +79,11 @@ async function nobodyHome({ lab }: Tour): Promise<void> {
   )
 }
 
-async function rules({ lab }: Tour): Promise<void> {
+async function rules(tour: Tour): Promise<void> {
   step('What the kernel holds: the chains that every tutorial shows')
-  command('iptables -t nat -S | grep KUBE-SVC       # in node1')
-  const { stdout } = await lab.run('node1', ['iptables', '-t', 'nat', '-S'])
-  const lines = stdout.split('\n').filter(line => line.includes('KUBE-SVC'))
-  output(lines.join('\n'))
-  expect(lines.length > 0, `${lines.length} rules`, 'there are none')
-}
-
-async function virtualServers({ lab }: Tour): Promise<void> {
-  step('What the kernel holds: a virtual server for each address, and for the node port at each address of the node')
-  command('ipvsadm -ln       # in node1')
-  const { stdout } = await lab.run('node1', ['ipvsadm', '-ln'])
-  output(stdout.trimEnd())
-  const atNodePort = stdout.split('\n').filter(line => /:30123 /.test(line))
-  expect(atNodePort.length > 0, `node port 30123 at ${atNodePort.length} addresses`, 'there is none')
-}
-
-/** Requests one after the other; shows and gives how often each pod answered. */
-async function ask(tour: Tour, request: { from: string; url: string; count: number }): Promise<ReadonlyMap<string, number>> {
-  const { from, url, count } = request
-  const { hostname, port } = new URL(url)
-  command(`for i in $(seq ${count}); do curl ${url}; done            # in ${from}`)
-  const outcomes = await connect(tour.lab, { from, address: hostname, port: port === '' ? 80 : Number(port), count })
-  const failed = outcomes.find(outcome => !outcome.ok)
-  if (failed !== undefined) throw new Error(`a request failed: ${JSON.stringify(failed)}`)
-  const answers = new Map<string, number>()
-  for (const outcome of outcomes) if (outcome.ok) answers.set(outcome.name, (answers.get(outcome.name) ?? 0) + 1)
-  bars(answers)
-  return answers
-}
-
-function connect(
-  lab: Lab,
-  { from, ...target }: { from: string; address: string; port: number; count: number },
-): Promise<readonly Outcome[]> {
-  return lab.agent(from).ask('connect', { protocol: 'TCP', timeoutMs: 3000, parallel: 1, ...target })
+  const found = await look(tour, 'iptables -t nat -S | grep KUBE-SVC')
+  const count = found.match(/^-A /gm)?.length ?? 0
+  expect(count > 0, `${count} rules`, 'there are none')
 }
 
 async function removeEndpoint(file: string, address: string): Promise<void> {
@@ -131,9 +94,4 @@ async function removeEndpoint(file: string, address: string): Promise<void> {
   }
   await writeFile(file, documents.map(document => stringify(document)).join('---\n'))
   say(`(edited ${file})`)
-}
-
-function expect(holds: boolean, promise: string, otherwise: string): void {
-  if (!holds) throw new Error(`expected: ${promise}; but ${otherwise}`)
-  good(promise)
 }
