@@ -38,7 +38,8 @@ describe('draining', { concurrency: false }, () => {
     await remove()
     const addresses = async (): Promise<readonly string[]> => (await stage.kernel.addresses()).filter(one => /\.8$/.test(one))
     await stage.eventually(addresses, ['10.96.0.8'], 'addresses on kube-ipvs0')
-    assert.equal(await stage.kernel.weights(`-t ${loadBalancer}:80`), undefined)
+    // Its address goes first.
+    await stage.eventually(() => stage.kernel.weights(`-t ${loadBalancer}:80`), undefined, `-t ${loadBalancer}:80`)
     assert.ok(await external.isDead())
     // Only the endpoint that holds one of them is still of use.
     await becomes({ [inside.pod]: 0 })
