@@ -37,6 +37,9 @@ export async function startService(
     stage.eventually(() => stage.kernel.weights(server), weights && stage.realServers(weights), server)
   await put(pods)
   await becomes(Object.fromEntries(podsIn(pods).ready.map(pod => [pod, 1])))
+  // Addresses come last, those of a Service all at once.
+  const isReachable = async (): Promise<boolean> => (await stage.kernel.addresses()).includes(place.address)
+  await stage.eventually(isReachable, true, `${place.address} on kube-ipvs0`)
   return { place, server, put, becomes, remove: () => stage.switchyard.remove(file) }
 }
 
