@@ -3,8 +3,8 @@
 //   await using stage = await startIpvsLab({ settings: { drain: { deadline: '3s' } } })
 //   const { place } = await startService(stage, { number: 1, pods: 'a b' })
 //   const held = await stage.hold(place)
-import { isDeepStrictEqual } from 'node:util'
 import type { Status } from '../../src/server/status-object.ts'
+import { eventually } from './daemon/eventually.ts'
 import { nodeIn, type TestNode } from './daemon/node.ts'
 import type { Manifest } from './daemon/objects.ts'
 import { type Switchyard, startSwitchyard } from './daemon/switchyard.ts'
@@ -40,9 +40,6 @@ export interface HeldConnection {
 const timeoutMs = 15_000
 
 const ipvsConfig = { mode: 'ipvs' } as const
-
-/** A read starts a program, which is what takes long in user-mode Linux: tests that wait side by side must leave time for what they wait for. */
-const betweenReadsMs = 300
 
 export class IpvsLab implements AsyncDisposable {
   readonly lab: Lab
@@ -83,17 +80,8 @@ export class IpvsLab implements AsyncDisposable {
   }
 
   /** Polls until what is read is as wanted. */
-  async eventually<T>(read: () => Promise<T>, wanted: T, what: string): Promise<void> {
-    let last: unknown
-    const probe = async (): Promise<true | undefined> => {
-      last = await read()
-      return isDeepStrictEqual(last, wanted) ? true : undefined
-    }
-    const options = { what, deadlineMs: 60_000, everyMs: betweenReadsMs }
-    await this.#switchyard.daemon.waitFor(probe, options).catch((error: unknown) => {
-      const message = `${what}: expected ${JSON.stringify(wanted)}, last was ${JSON.stringify(last)}`
-      throw new Error(message, { cause: error })
-    })
+  eventually<T>(read: () => Promise<T>, wanted: T, what: string): Promise<void> {
+    return eventually(this.#switchyard.daemon, { read, wanted, what })
   }
 
   /** Opens a connection and keeps it. */

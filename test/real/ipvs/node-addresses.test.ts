@@ -1,6 +1,7 @@
 // Node ports follow the kernel's addresses: there is a virtual server at each one that the node has, as soon as it has it, and none where it has none.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { eventually } from '../../support/daemon/eventually.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { web } from '../../support/daemon/objects.ts'
 import { manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
@@ -38,14 +39,8 @@ describe('node ports in ipvs mode', { concurrency: false }, () => {
     const found = (await kernel.serverNames()).map(name => /^-t (\S+):30001$/.exec(name)?.[1])
     return found.filter(address => address !== undefined)
   }
-  const become = async (wanted: readonly string[]): Promise<void> => {
-    let last: readonly string[] = []
-    const isSo = async (): Promise<true | undefined> => {
-      last = await places()
-      return last.join() === wanted.join() ? true : undefined
-    }
-    await switchyard.waitFor(isSo, 'the virtual servers').catch(() => assert.deepEqual(last, wanted))
-  }
+  const become = (wanted: readonly string[]): Promise<void> =>
+    eventually(switchyard.daemon, { read: places, wanted, what: 'the virtual servers' })
 
   it('stand at every address of the node, but for loopback', () => become(['10.200.1.2']))
 
