@@ -2,15 +2,14 @@
 
 import type { DrainRecord, StateFile } from '../kernel/state-file.ts'
 import type { IpFamily } from '../model/address.ts'
-import type { Drain } from '../modes/mode.ts'
-import type { EarlierDrains } from '../sync/drain-keeper.ts'
+import { type Drain, drainKey, type EarlierDrains } from '../modes/mode.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 
 /** Gives what a former process wrote. */
 export function keepDrains({ events, state }: { readonly events: SyncEmitter; readonly state: StateFile }): EarlierDrains {
   const earlier = new Map(
     state.state.drains.map(({ virtualServer, realServer, since, gone, until }) => [
-      `${virtualServer} ${realServer}`,
+      drainKey({ server: virtualServer, realServer }),
       { since, goneSince: gone, until },
     ]),
   )

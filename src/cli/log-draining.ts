@@ -1,6 +1,6 @@
 // Moments of draining → log lines: when it begins and when it is over, never a line a real server (those are in the debug log).
 import type { IpFamily } from '../model/address.ts'
-import type { Drain } from '../modes/mode.ts'
+import { type Drain, drainKey } from '../modes/mode.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import type { Logger } from './log.ts'
 import { isReminder } from './reminder.ts'
@@ -10,7 +10,7 @@ export function logDraining(events: SyncEmitter, log: Logger): void {
   events.on('draining', ({ family, retiring, drains }) => {
     const key = `${family} ${retiring}`
     const known = before.get(key) ?? new Set()
-    const names = new Set(drains.map(({ server, realServer }) => `${server} ${realServer}`))
+    const names = new Set(drains.map(drainKey))
     before.set(key, names)
     if (known.size === 0 && names.size > 0)
       log.info(fieldsOf({ family, retiring, drains }), beginning({ family, retiring, drains }))

@@ -1,6 +1,6 @@
 // What drains, from moments of the sync → metrics. In a mode where nothing drains all of them stay at 0.
 import type { IpFamily } from '../model/address.ts'
-import type { Drain } from '../modes/mode.ts'
+import { type Drain, drainKey } from '../modes/mode.ts'
 import type { ObserverClock } from '../sync/clock.ts'
 import type { SyncEmitter, SyncEvents } from '../sync/events.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
@@ -38,12 +38,8 @@ export function recordDrains({ metrics, events, clock, log }: RecordDrainsOption
 
 /** Those that are there no more. */
 function gone(before: readonly Drain[], now: readonly Drain[]): readonly Drain[] {
-  const names = new Set(now.map(nameOf))
-  return before.filter(drain => !names.has(nameOf(drain)))
-}
-
-function nameOf({ server, realServer }: Drain): string {
-  return `${server} ${realServer}`
+  const names = new Set(now.map(drainKey))
+  return before.filter(drain => !names.has(drainKey(drain)))
 }
 
 /** As far as the last look at it tells. */

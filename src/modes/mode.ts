@@ -118,15 +118,20 @@ export interface Drain {
 /** What a former process noted; `until` where it did that already. */
 export type EarlierDrain = Pick<Drain, 'since' | 'goneSince'> & { readonly until?: number | undefined }
 
+/** By `drainKey`. */
+export type EarlierDrains = ReadonlyMap<string, EarlierDrain>
+
+/** What names a drain among all of a family: the virtual server and the real server behind it. */
+export function drainKey({ server, realServer }: Pick<Drain, 'server' | 'realServer'>): string {
+  return `${server} ${realServer}`
+}
+
 export interface Draining<Desired, Observed> {
   /**
    * What the kernel holds for connections that go on, and `desired` has not, becomes part of it.
-   * `earlier`: what a former process noted, by `server realServer`.
+   * `earlier`: what was noted of drains that this mode does not know yet.
    */
-  keep(
-    change: Change<Desired, Observed>,
-    clock: { readonly now: number; readonly earlier: ReadonlyMap<string, EarlierDrain> },
-  ): Desired
+  keep(change: Change<Desired, Observed>, clock: { readonly now: number; readonly earlier: EarlierDrains }): Desired
   readonly queries: readonly Query[]
   /** Whether some of it is over, by the outputs of `queries` (undefined: unknown) and the time: then a pass lets it go. */
   look(desired: Desired, outputs: readonly string[] | undefined, now: number): boolean

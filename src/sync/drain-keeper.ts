@@ -1,10 +1,12 @@
 // What drains, between a mode that knows what may linger and a loop that knows when to look. Does nothing in a mode where nothing drains.
 import type { Exec } from '../kernel/exec.ts'
-import type { Change, Drain, Draining, EarlierDrain } from '../modes/mode.ts'
+import { type Change, type Drain, type Draining, drainKey, type EarlierDrains } from '../modes/mode.ts'
 import { runQueries } from './apply.ts'
 
-/** What a former process noted, by `server realServer`. */
-export type EarlierDrains = ReadonlyMap<string, EarlierDrain>
+/** What drains now, as whoever comes next is told of it. */
+export function asEarlier(drains: readonly Drain[]): EarlierDrains {
+  return new Map(drains.map(drain => [drainKey(drain), drain]))
+}
 
 export interface DrainKeeperOptions<Desired, Observed> {
   readonly draining: Draining<Desired, Observed> | undefined

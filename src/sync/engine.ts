@@ -3,10 +3,10 @@
 import type { Exec } from '../kernel/exec.ts'
 import type { Address } from '../model/address.ts'
 import { type NodeFacts, nodeFacts, type TrafficSettings } from '../model/node.ts'
+import type { EarlierDrains } from '../modes/mode.ts'
 import type { Source, SourceUpdate } from '../source/source.ts'
 import { createStore } from '../source/store.ts'
 import type { CoalesceSettings } from './coalesce.ts'
-import type { EarlierDrains } from './drain-keeper.ts'
 import type { SyncEmitter } from './events.ts'
 import { type AnyMode, Lane } from './lane.ts'
 

@@ -4,10 +4,10 @@ import type { Exec } from '../kernel/exec.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
-import type { Drain, Mode, Scope } from '../modes/mode.ts'
+import type { Drain, EarlierDrains, Mode, Scope } from '../modes/mode.ts'
 import type { CoalesceSettings } from './coalesce.ts'
 import type { ClusterView } from './decisions.ts'
-import type { EarlierDrains } from './drain-keeper.ts'
+import { asEarlier } from './drain-keeper.ts'
 import type { SyncEmitter, SyncReport } from './events.ts'
 import { FamilySync } from './family-sync.ts'
 import { SyncLoop } from './loop.ts'
@@ -92,8 +92,7 @@ export class Lane {
 
   /** What drained until now is the next mode's to keep, for the time that is left of it, and to tell of. */
   #handDrainsOn(): void {
-    const drains = [...this.#told.values()].flat()
-    this.#earlierDrains = new Map(drains.map(each => [`${each.server} ${each.realServer}`, each]))
+    this.#earlierDrains = asEarlier([...this.#told.values()].flat())
     for (const retiring of [false, true]) this.#options.events.emit('draining', { family: this.family, retiring, drains: [] })
   }
 

@@ -3,9 +3,8 @@ import type { Exec } from '../kernel/exec.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
-import type { Mode } from '../modes/mode.ts'
+import type { EarlierDrains, Mode } from '../modes/mode.ts'
 import type { ClusterView } from './decisions.ts'
-import type { EarlierDrains } from './drain-keeper.ts'
 import type { SyncEmitter } from './events.ts'
 
 export interface FamilySyncOptions<Desired, Observed> {

@@ -1,10 +1,10 @@
 // After another mode took over in a family: what the former one left is watched until its connections are over, and removed then. Runs beside the
 // sync of the mode that is in force, and touches nothing of that one's.
 import type { Exec } from '../kernel/exec.ts'
-import type { Drain, Mode } from '../modes/mode.ts'
+import type { Drain, EarlierDrains, Mode } from '../modes/mode.ts'
 import { backoff } from './coalesce.ts'
 import type { ClusterView } from './decisions.ts'
-import type { EarlierDrains } from './drain-keeper.ts'
+import { asEarlier } from './drain-keeper.ts'
 import { createSyncEmitter, type SyncEmitter } from './events.ts'
 import { FamilySync } from './family-sync.ts'
 import type { PassInput } from './pass-input.ts'
@@ -46,10 +46,7 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
     } catch (error) {
       failures++
       wasLeft = true
-      earlierDrains = new Map([
-        ...earlierDrains,
-        ...sync.drains.map(each => [`${each.server} ${each.realServer}`, each] as const),
-      ])
+      earlierDrains = new Map([...earlierDrains, ...asEarlier(sync.drains)])
       events.emit('retireFailed', { family, error: error instanceof Error ? error : new Error(String(error)), failures })
       await pause(backoff(failures), signal)
     }

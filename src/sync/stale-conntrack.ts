@@ -1,9 +1,11 @@
 // Which UDP flows go where no new one would go. The kernel translates only the first packet of a flow, and a UDP flow lives as
 // long as its client keeps sending from the same port: it would send to a pod that is gone for ever.
 // Takes flows and what is, and was, known of UDP service ports; gives the flows that are wrong. Pure.
+
 import type { UdpRoute } from '../kernel/conntrack.ts'
 import { type Address, hostPort, type IpFamily, isLoopback } from '../model/address.ts'
 import type { Endpoint } from '../model/endpoint.ts'
+import { getOrInsert } from '../model/get-or-insert.ts'
 import { type NodeFacts, nodePortDestinations, type TrafficSettings } from '../model/node.ts'
 import type { ServicePort } from '../model/service-port.ts'
 import type { Decision } from '../model/traffic-policy.ts'
@@ -147,14 +149,6 @@ class Destinations {
 
 function nobody(): Behind {
   return { endpoints: new Set(), takesNewFlows: false }
-}
-
-function getOrInsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
 }
 
 /** Whether something of `wanted` is not in `present`. */

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Exec } from '../../src/kernel/exec.ts'
-import type { Change, Draining } from '../../src/modes/mode.ts'
-import { DrainKeeper, type EarlierDrains } from '../../src/sync/drain-keeper.ts'
+import type { Change, Draining, EarlierDrains } from '../../src/modes/mode.ts'
+import { DrainKeeper } from '../../src/sync/drain-keeper.ts'
 
 const change: Change<string, string> = { desired: 'wanted', observed: 'held', touched: 'everything', sweep: true }
 const earlier: EarlierDrains = new Map([['-t 10.96.0.7:80 10.244.1.1:8080', { since: 1, goneSince: undefined }]])

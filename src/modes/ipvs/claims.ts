@@ -2,9 +2,10 @@
 // Changes Desired in place and notes in `dirty` what a diff has to look at.
 import type { ServerName, VirtualServer } from '../../kernel/ipvsadm.ts'
 import type { Address } from '../../model/address.ts'
+import { getOrInsert } from '../../model/get-or-insert.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { SetEntry } from './set-entries.ts'
-import { type Desired, getOrInsert, type Rendered } from './state.ts'
+import type { Desired, Rendered } from './state.ts'
 
 /** From now on the Service contributes `after` (nothing where undefined). Costs what differs from before, not what stays. */
 export function replaceService(desired: Desired, key: ServiceKey, after: Rendered | undefined): void {

@@ -2,12 +2,12 @@
 // `feed.ts`'s part. Costs what is dirty, or, where everything is compared, what there is.
 import type { SetShape } from '../../kernel/ipset.ts'
 import { type RealServerName, type ServerName, serverPlace, type VirtualServer } from '../../kernel/ipvsadm.ts'
-import { type Address, contains, type IpFamily } from '../../model/address.ts'
+import type { Address, IpFamily } from '../../model/address.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { Change } from '../mode.ts'
 import { ownerOf } from './claims.ts'
 import { type SetKind, type SetName, setKinds, setName, setShape, spareSet } from './names.ts'
-import { isOurs } from './ownership.ts'
+import { isExcluded, isOurs } from './ownership.ts'
 import type { Desired, Observed } from './state.ts'
 
 export interface SetDifference {
@@ -62,10 +62,6 @@ export function difference(change: Change<Desired, Observed>, family: IpFamily):
 function isExcludedServer(desired: Desired, name: ServerName): boolean {
   const place = serverPlace(name)
   return place !== undefined && isExcluded(desired, place.address)
-}
-
-function isExcluded({ settings }: Desired, address: Address): boolean {
-  return settings.excludeCidrs.some(range => contains(range, address))
 }
 
 const noEntries: ReadonlySet<string> = new Set()

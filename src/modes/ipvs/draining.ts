@@ -2,16 +2,13 @@
 // Takes what we want and what the kernel holds; puts what lingers into Desired, at weight 0. Pure but for the time that it is told.
 import { type RealServerName, type ServerName, serverPlace, type VirtualServer } from '../../kernel/ipvsadm.ts'
 import { familyOf, type IpFamily } from '../../model/address.ts'
-import type { Change, EarlierDrain, Scope } from '../mode.ts'
+import { type Change, drainKey, type EarlierDrain, type EarlierDrains, type Scope } from '../mode.ts'
 import { claimAddress, claimEntry, holder, ownerOf, releaseAddress, releaseEntry, wantedServer } from './claims.ts'
 import { nodePortKind, setName } from './names.ts'
 import { isExternal, isNodes, isOurs } from './ownership.ts'
 import type { Desired, Draining, Observed } from './state.ts'
 import { keepUnswept } from './unswept.ts'
 import { draining as atWeightZero, schedulerOf, withFallback } from './virtual-servers.ts'
-
-/** What an earlier process noted, by `serverName realServerName`. */
-export type EarlierDrains = ReadonlyMap<string, EarlierDrain>
 
 export interface DrainContext {
   readonly family: IpFamily
@@ -70,7 +67,10 @@ function keepServer(keeping: Keeping): void {
 
 /** Whether it drained before. */
 function isKnown({ desired, name, clock }: Keeping, { realServers }: VirtualServer): boolean {
-  return desired.draining.has(name) || [...realServers.keys()].some(realServer => clock.earlier.has(`${name} ${realServer}`))
+  return (
+    desired.draining.has(name) ||
+    [...realServers.keys()].some(realServer => clock.earlier.has(drainKey({ server: name, realServer })))
+  )
 }
 
 function withDrains(
@@ -116,7 +116,7 @@ function drainingOf(
   const { realServer, wasDeleted, external } = about
   const { settings } = desired
   const before = desired.draining.get(name)?.get(realServer)
-  const earlier = before ?? clock.earlier.get(`${name} ${realServer}`)
+  const earlier = before ?? clock.earlier.get(drainKey({ server: name, realServer }))
   const since = earlier?.since ?? clock.now
   const service = ownerOf(desired, name) ?? before?.service
   const isNamed = wasDeleted || (service !== undefined && desired.services.get(service)?.endpoints.includes(realServer) === true)

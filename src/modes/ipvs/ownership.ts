@@ -15,14 +15,19 @@ interface State {
  */
 export function isOurs(name: ServerName, { desired, observed }: State): boolean {
   const place = serverPlace(name)
-  if (place === undefined || desired.settings.excludeCidrs.some(range => contains(range, place.address))) return false
+  if (place === undefined || isExcluded(desired, place.address)) return false
   const { address, port, protocol } = place
-  const has = hasEntry(observed, place.address.includes(':') ? 'IPv6' : 'IPv4')
+  const has = hasEntry(observed, familyOf(place.address))
   const entry = `${address},${protocol.toLowerCase()}:${port}`
   if (desired.earlierServers.has(name) || observed.addresses.has(address) || has('IPVS-IPS', address)) return true
   if (addressKinds.some(kind => has(kind, entry))) return true
   const nodePort = protocol === 'SCTP' ? entry : String(port)
   return isNodes(desired, address) && has(nodePortKind(protocol, 'all'), nodePort)
+}
+
+/** In ipvs.excludeCIDRs: whatever is there is somebody else's. */
+export function isExcluded({ settings }: Pick<Desired, 'settings'>, address: Address): boolean {
+  return settings.excludeCidrs.some(range => contains(range, address))
 }
 
 /** Of the node itself; node ports need not answer there any more. */

@@ -90,11 +90,3 @@ export interface Observed {
 export function nothingDirty(): Dirty {
   return { entries: new Map(), servers: new Set(), addresses: new Set() }
 }
-
-export function getOrInsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
-}
