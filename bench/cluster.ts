@@ -93,6 +93,7 @@ function makeSlice(service: Service, pods: readonly Address[]): EndpointSlice {
       ready: true,
       serving: true,
       terminating: false,
+      podName: undefined,
       nodeName: 'node1',
       zoneHints: undefined,
       nodeHints: undefined,

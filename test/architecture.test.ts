@@ -15,12 +15,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   source: ['model'],
   modes: ['kernel', 'model'],
   sync: ['config', 'kernel', 'model', 'modes', 'source'],
+  // The answers to why: from what the sync knows to objects that a command prints and a server serves.
+  explain: ['kernel', 'model', 'modes', 'source', 'sync'],
   // Subscribers of named moments: they see the flow, the flow does not see them.
   events: ['model', 'source', 'sync'],
   health: ['model', 'modes', 'source', 'sync'],
   metrics: ['kernel', 'model', 'modes', 'source', 'sync'],
-  server: ['config', 'events', 'health', 'kernel', 'metrics', 'model', 'modes', 'source', 'sync'],
-  cli: ['config', 'events', 'health', 'kernel', 'metrics', 'model', 'modes', 'server', 'source', 'sync'],
+  server: ['config', 'events', 'explain', 'health', 'kernel', 'metrics', 'model', 'modes', 'source', 'sync'],
+  cli: ['config', 'events', 'explain', 'health', 'kernel', 'metrics', 'model', 'modes', 'server', 'source', 'sync'],
   'main.ts': ['cli'],
 }
 

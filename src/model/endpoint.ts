@@ -10,6 +10,9 @@ export interface Endpoint {
   readonly hostPort: string
   /** On this node. */
   readonly local: boolean
+  readonly nodeName: string | undefined
+  /** In the namespace of the Service. */
+  readonly podName: string | undefined
   readonly ready: boolean
   readonly serving: boolean
   readonly terminating: boolean
@@ -44,9 +47,7 @@ export function isServingTerminating(endpoint: Endpoint): boolean {
 }
 
 function toEndpoint(endpoint: SliceEndpoint, port: number, nodeName: string): Endpoint {
-  const { address, ready, serving, terminating, zoneHints, nodeHints } = endpoint
-  const local = endpoint.nodeName === nodeName
-  return { address, port, hostPort: hostPort(address, port), local, ready, serving, terminating, zoneHints, nodeHints }
+  return { ...endpoint, port, hostPort: hostPort(endpoint.address, port), local: endpoint.nodeName === nodeName }
 }
 
 function preference(endpoint: Endpoint): number {

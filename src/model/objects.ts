@@ -84,6 +84,8 @@ export interface SliceEndpoint {
   readonly serving: boolean
   readonly terminating: boolean
   readonly nodeName: string | undefined
+  /** targetRef.name where its kind is Pod; it is in the slice's namespace. */
+  readonly podName: string | undefined
   /** hints.forZones[].name; undefined where there are none. */
   readonly zoneHints: readonly string[] | undefined
   /** hints.forNodes[].name; undefined where there are none. */

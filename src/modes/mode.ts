@@ -6,6 +6,7 @@ import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, NodePortDestinations, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
+import type { Tracer } from './trace.ts'
 
 /** Which Services a render or a diff is about. */
 export type Scope = 'everything' | ReadonlySet<ServiceKey>
@@ -79,6 +80,10 @@ export interface Mode<Desired, Observed> {
   drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[]
   /** `observed` was read directly after a successful write: whatever differs now is the tool's own wording. */
   learnAliases(desired: Desired, observed: Observed): Aliases
+  /** What a difference means for connections: `connections to default/web:http (10.96.0.1:80/TCP) are not balanced any more`. */
+  meaning(drift: Drift, decisions: Decisions): string
+  /** What packets meet in the kernel that `outputs` of `queries('everything')` tell of. */
+  tracer(outputs: readonly string[]): Tracer
   /** How many rules we want, by table, as far as we know their number: for a metric. */
   ruleCounts(desired: Desired): Readonly<Record<string, number>>
   /** For a metric; absent where the mode's rules count nothing of it. */

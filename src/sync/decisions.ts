@@ -36,3 +36,21 @@ export function updateDecisions(change: {
 function* serviceKeys(cluster: ClusterView): Iterable<ServiceKey> {
   for (const { namespace, name } of cluster.services()) yield `${namespace}/${name}` as ServiceKey
 }
+
+/** The Services that have a node port, kept up to date Service by Service. */
+export class WithNodePorts {
+  readonly #keys = new Set<ServiceKey>()
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  update(scope: Scope, decisions: Decisions): void {
+    if (scope === 'everything') this.#keys.clear()
+    for (const key of scope === 'everything' ? decisions.keys() : scope) {
+      const hasOne = decisions.get(key)?.some(({ servicePort }) => servicePort.nodePort !== 0) ?? false
+      if (hasOne) this.#keys.add(key)
+      else this.#keys.delete(key)
+    }
+  }
+}

@@ -8,6 +8,7 @@ import type { Source, SourceUpdate } from '../source/source.ts'
 import { createStore } from '../source/store.ts'
 import type { CoalesceSettings } from './coalesce.ts'
 import type { SyncEmitter } from './events.ts'
+import type { Inspection } from './inspect.ts'
 import { type AnyMode, Lane } from './lane.ts'
 
 export interface EngineSettings extends CoalesceSettings {
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly modes: readonly AnyMode[]
   /** Called once with what takes other modes for the same families: each is in force from its family's next pass on. */
   readonly onModes?: (take: (modes: readonly AnyMode[]) => void) => void
+  /** Called once with what reads the kernel and compares it with what is wanted; a family is left out where `FamilySync.inspect` gives nothing. */
+  readonly onInspect?: (inspect: () => Promise<readonly Inspection[]>) => void
   /** What cleans up after other modes while this one is in force. */
   readonly retiring?: (mode: AnyMode) => AnyMode | undefined
   /** A cheap look whether there is anything to clean up. */
@@ -59,6 +62,11 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
   options.onSettings?.(fresh => {
     settings = { ...fresh, nodeName: settings.nodeName }
     everything()
+  })
+
+  options.onInspect?.(async () => {
+    const found = await Promise.all(lanes.map(lane => lane.inspect()))
+    return found.filter(each => each !== undefined)
   })
 
   options.onModes?.(fresh => {

@@ -6,20 +6,19 @@ import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
 import type { Aliases, Change, Drain, Drift, Extent, Scope } from '../modes/mode.ts'
 import { type Applied, ApplyError, applyPlan, runQueries } from './apply.ts'
-import { updateDecisions } from './decisions.ts'
+import { updateDecisions, WithNodePorts } from './decisions.ts'
 import { DrainKeeper } from './drain-keeper.ts'
 import type { SyncReport } from './events.ts'
 import { findCulprits, type Trial } from './find-culprits.ts'
+import { type Inspection, inspection } from './inspect.ts'
 import type { FamilySyncOptions, PassInput } from './pass-input.ts'
 import { syncReport } from './report.ts'
-
-export type { FamilySyncOptions, PassInput } from './pass-input.ts'
 
 export class FamilySync<Desired, Observed> {
   readonly #options: FamilySyncOptions<Desired, Observed>
   readonly #decisions: Map<ServiceKey, readonly Decision[]>
   readonly #drains: DrainKeeper<Desired, Observed>
-  readonly #withNodePorts = new Set<ServiceKey>()
+  readonly #withNodePorts = new WithNodePorts()
   readonly #quarantine = new Map<ServiceKey, string>()
   #everything = true
   /** Services that changed; kept beside `#everything`, since a quarantined one among them is to be tried again. */
@@ -30,6 +29,8 @@ export class FamilySync<Desired, Observed> {
   #aliases: Aliases = new Map()
   #suspectedAliases: Aliases = new Map()
   #swept = false
+  /** Odd while a pass is under way. */
+  #moves = 0
 
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
@@ -81,6 +82,7 @@ export class FamilySync<Desired, Observed> {
   async pass(input: PassInput): Promise<SyncReport> {
     const { now } = this.#options
     const start = now()
+    this.#moves++
     const { scope, changed } = this.#takeScope(input)
     const released = this.#release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
@@ -100,7 +102,22 @@ export class FamilySync<Desired, Observed> {
       for (const key of changed) this.#changed.add(key)
       for (const [service, reason] of released) this.#quarantine.set(service, this.#quarantine.get(service) ?? reason)
       throw error
+    } finally {
+      this.#moves++
     }
+  }
+
+  /** See `Inspection`. Neither waits for passes nor makes them wait: undefined where they come too thick to read between them, or none has succeeded yet. */
+  async inspect({ node, settings }: PassInput): Promise<Inspection | undefined> {
+    const { mode, exec } = this.#options
+    for (let attempt = 0; attempt < 5 && this.knowsKernel; attempt++) {
+      const before = this.#moves
+      const outputs = await runQueries(mode.queries('everything'), exec)
+      if (this.#desired === undefined || before % 2 === 1 || before !== this.#moves) continue
+      const drifts = this.#drift(this.#desired, mode.parse(outputs, 'everything', this.#aliases), 'everything')
+      return inspection({ mode, outputs, drifts, decisions: this.#decisions, node, settings })
+    }
+    return undefined
   }
 
   /** What the kernel holds otherwise than we left it. Reads; marks everything dirty where something is found. */
@@ -157,18 +174,9 @@ export class FamilySync<Desired, Observed> {
   #render(scope: Scope, { node, settings }: PassInput): Desired {
     const { mode, cluster } = this.#options
     const decisions = updateDecisions({ decisions: this.#decisions, scope, cluster, family: mode.family, node })
-    this.#countNodePorts(scope)
+    this.#withNodePorts.update(scope, this.#decisions)
     this.#desired = mode.render(this.#desired, scope, { decisions, node, settings })
     return this.#desired
-  }
-
-  #countNodePorts(scope: Scope): void {
-    if (scope === 'everything') this.#withNodePorts.clear()
-    for (const key of scope === 'everything' ? this.#decisions.keys() : scope) {
-      const hasOne = this.#decisions.get(key)?.some(({ servicePort }) => servicePort.nodePort !== 0) ?? false
-      if (hasOne) this.#withNodePorts.add(key)
-      else this.#withNodePorts.delete(key)
-    }
   }
 
   async #makeSo(

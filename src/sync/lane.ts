@@ -10,6 +10,7 @@ import type { ClusterView } from './decisions.ts'
 import { asEarlier } from './drain-keeper.ts'
 import type { SyncEmitter, SyncReport } from './events.ts'
 import { FamilySync } from './family-sync.ts'
+import type { Inspection } from './inspect.ts'
 import { SyncLoop } from './loop.ts'
 import type { PassInput } from './pass-input.ts'
 import { retire } from './retirement.ts'
@@ -36,6 +37,7 @@ export class Lane {
   /** Handed from mode to mode: observers keep it. */
   readonly #decisions = new Map<ServiceKey, readonly Decision[]>()
   #mode: AnyMode
+  #sync: FamilySync<unknown, unknown>
   #loop: SyncLoop
   #stop = new AbortController()
   #next: AnyMode | undefined
@@ -48,6 +50,7 @@ export class Lane {
     this.#options = options
     this.#mode = options.mode
     this.#earlierDrains = options.earlierDrains
+    this.#sync = this.#newSync()
     this.#loop = this.#newLoop()
     options.events.on('draining', ({ family, retiring, drains }) => {
       if (family === this.family) this.#told.set(retiring ? 'retiring' : 'own', drains)
@@ -65,6 +68,11 @@ export class Lane {
   markDirty(scope: Scope): void {
     this.#isReady = true
     this.#loop.markDirty(scope)
+  }
+
+  /** See FamilySync.inspect. */
+  inspect(): Promise<Inspection | undefined> {
+    return this.#sync.inspect(this.#options.input())
   }
 
   /** From the next pass on; a pass that is under way is finished. */
@@ -85,6 +93,7 @@ export class Lane {
       this.#mode = this.#next
       this.#next = undefined
       this.#stop = new AbortController()
+      this.#sync = this.#newSync()
       this.#loop = this.#newLoop()
       if (this.#isReady) this.#loop.markDirty('everything')
     }
@@ -96,11 +105,15 @@ export class Lane {
     for (const retiring of [false, true]) this.#options.events.emit('draining', { family: this.family, retiring, drains: [] })
   }
 
+  #newSync(): FamilySync<unknown, unknown> {
+    const { exec, cluster, events, now } = this.#options
+    const kept = { earlierDrains: this.#earlierDrains, decisions: this.#decisions }
+    return new FamilySync({ mode: this.#mode, exec, cluster, events, now, ...kept })
+  }
+
   #newLoop(): SyncLoop {
-    const { exec, cluster, events, now, input, settings } = this.#options
-    const earlierDrains = this.#earlierDrains
-    const sync = new FamilySync({ mode: this.#mode, exec, cluster, events, now, earlierDrains, decisions: this.#decisions })
-    return new SyncLoop({ sync, events, input, settings, now })
+    const { events, now, input, settings } = this.#options
+    return new SyncLoop({ sync: this.#sync, events, input, settings, now })
   }
 
   /** Not before the new mode's rules stand: until then connections still come by what the former one left. */

@@ -2,7 +2,8 @@
 import type { Drift, Scope } from '../modes/mode.ts'
 import { backoff, type CoalesceSettings, gapAfterPass } from './coalesce.ts'
 import type { SyncEmitter } from './events.ts'
-import type { FamilySync, PassInput } from './family-sync.ts'
+import type { FamilySync } from './family-sync.ts'
+import type { PassInput } from './pass-input.ts'
 
 export interface LoopOptions {
   // biome-ignore lint/suspicious/noExplicitAny: a loop drives a family of any mode and never looks into its states.

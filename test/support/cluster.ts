@@ -108,6 +108,7 @@ export function endpoint(text: string, fields: Partial<SliceEndpoint> = {}): Sli
     serving: true,
     terminating: false,
     nodeName: 'node1',
+    podName: undefined,
     zoneHints: undefined,
     nodeHints: undefined,
     ...fields,
@@ -242,6 +243,7 @@ function arbitraryEndpoint(pods: readonly Address[]): fc.Arbitrary<SliceEndpoint
       address: fc.constantFrom(...pods),
       condition: fc.constantFrom(...conditions),
       nodeName: fc.constantFrom('node1', 'node2', undefined),
+      podName: fc.constantFrom('web-1', 'web-2', undefined),
       zoneHints: fc.constantFrom(undefined, ['zone-a'], ['zone-b'], ['zone-a', 'zone-b']),
       nodeHints: fc.constantFrom(undefined, undefined, ['node1'], ['node2']),
     })

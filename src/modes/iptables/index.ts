@@ -34,6 +34,8 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     hold: holdService,
     drift: driftOf,
     learnAliases,
+    meaning: ({ what }) => what,
+    tracer: () => () => ({ branches: [], unsure: [] }),
     ruleCounts,
     dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),
     packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },

@@ -47,6 +47,8 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     hold: holdService,
     drift: (desired, observed, extent) => driftOf({ desired, observed, family }, extent),
     learnAliases: (desired, observed) => learnAliases(rulesWanted(desired, family), observed.rules),
+    meaning: ({ what }) => what,
+    tracer: () => () => ({ branches: [], unsure: [] }),
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     // Not only those of node ports: a service address that another link carries is not on ours.
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),

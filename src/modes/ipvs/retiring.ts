@@ -48,6 +48,8 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     hold: desired => desired,
     drift: () => [],
     learnAliases: () => new Map(),
+    meaning: ({ what }) => what,
+    tracer: () => () => ({ branches: [], unsure: [] }),
     ruleCounts: () => ({}),
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
     draining: drainContract(family),

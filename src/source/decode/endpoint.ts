@@ -47,6 +47,7 @@ export function decodeEndpoint(value: unknown, index: number, context: EndpointC
     serving: conditions.serving,
     terminating: conditions.terminating,
     nodeName: decodeNodeName(value['nodeName'], index, warnings),
+    podName: decodePodName(value['targetRef']),
     zoneHints: isFields(hints) ? decodeHints(hints['forZones'], `endpoints[${index}].hints.forZones`, warnings) : undefined,
     nodeHints: isFields(hints) ? decodeHints(hints['forNodes'], `endpoints[${index}].hints.forNodes`, warnings) : undefined,
   }
@@ -86,6 +87,13 @@ function decodeNodeName(value: unknown, index: number, warnings: Warnings): stri
   const advice = 'The endpoint counts as local to no node. Correct the name.'
   warnings.add({ path: `endpoints[${index}].nodeName`, seen: show(value), expected: subdomainRule, advice })
   return undefined
+}
+
+/** Only for people: what is no pod's name is none, without a word. */
+function decodePodName(reference: unknown): string | undefined {
+  if (!isFields(reference) || reference['kind'] !== 'Pod') return undefined
+  const name = reference['name']
+  return typeof name === 'string' && isSubdomain(name) ? shareText(name) : undefined
 }
 
 /** Hints are a preference, so a bad list of them is no list: then all endpoints of the Service are used. */

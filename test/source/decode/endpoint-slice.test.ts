@@ -38,6 +38,7 @@ describe('an EndpointSlice', () => {
           serving: true,
           terminating: false,
           nodeName: undefined,
+          podName: undefined,
           zoneHints: undefined,
           nodeHints: undefined,
         },
@@ -72,10 +73,12 @@ describe('an EndpointSlice', () => {
     const endpoint = {
       ...good,
       nodeName: 'node1.example.com',
+      targetRef: { kind: 'Pod', name: 'web-1' },
       hints: { forZones: [{ name: 'a' }, { name: 'b' }], forNodes: [{ name: 'node1' }] },
     }
     const [decoded] = decode(rawSlice({ endpoints: [endpoint] })).slice.endpoints
-    assert.deepEqual([decoded?.nodeName, decoded?.zoneHints, decoded?.nodeHints], ['node1.example.com', ['a', 'b'], ['node1']])
+    assert.deepEqual([decoded?.nodeName, decoded?.podName], ['node1.example.com', 'web-1'])
+    assert.deepEqual([decoded?.zoneHints, decoded?.nodeHints], [['a', 'b'], ['node1']])
   })
 
   it('has no hints where their lists are empty', () => {

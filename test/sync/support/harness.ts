@@ -7,7 +7,8 @@ import { type IptablesMode, iptablesMode } from '../../../src/modes/iptables/ind
 import type { ObjectChange } from '../../../src/source/source.ts'
 import { createStore, type Store } from '../../../src/source/store.ts'
 import { createSyncEmitter, type SyncEmitter, type SyncEvents, type SyncReport } from '../../../src/sync/events.ts'
-import { FamilySync, type PassInput } from '../../../src/sync/family-sync.ts'
+import { FamilySync } from '../../../src/sync/family-sync.ts'
+import type { PassInput } from '../../../src/sync/pass-input.ts'
 import { node as defaultNode, settings as defaultSettings } from '../../support/cluster.ts'
 import { createFakeKernel, type FakeKernel } from './fake-kernel.ts'
 

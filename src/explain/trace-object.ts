@@ -1,0 +1,88 @@
+// What would become of a packet, as `switchyard trace -o json` prints it and /switchyard/v1/trace serves it. Within v1 fields may come, none goes or
+// gets another meaning; null: there is none.
+import type { IpFamily } from '../model/address.ts'
+import type { Protocol } from '../model/objects.ts'
+import type { TraceStep } from '../modes/trace.ts'
+
+/** `?from=FROM&to=TO`, both in the words of the command line. */
+export const tracePath = '/switchyard/v1/trace'
+
+export interface TraceObject {
+  readonly apiVersion: 'switchyard/v1'
+  readonly kind: 'Trace'
+  readonly time: string
+  readonly node: string
+  readonly mode: string
+  readonly from: TraceSender
+  readonly to: TraceGoal
+  /** Whose address and port that is. */
+  readonly service: TracedService | null
+  readonly verdict: 'endpoints' | 'refused' | 'dropped' | 'not a Service'
+  /** The verdict and its reasons, in sentences. */
+  readonly summary: readonly string[]
+  /** The chain or virtual server that chooses the endpoint, or the rule that refuses or drops. */
+  readonly decidedBy: TraceStep | null
+  readonly candidates: readonly TracedCandidate[]
+  /** Endpoints of the service port that get nothing of this, with the reason. */
+  readonly others: readonly TracedOther[]
+  /** Whether it leaves with the node's address as its source, and why. */
+  readonly masquerade: { readonly applies: 'always' | 'never' | 'for some endpoints'; readonly reason: string } | null
+  /** The rules and servers that it passes; of several endpoints, up to where they part. */
+  readonly path: readonly TraceStep[]
+  /** Where the kernel is not as it should be for this Service, or for all: the verdict is what the kernel does. */
+  readonly drifts: readonly TracedDrift[]
+  /** What could not be judged. */
+  readonly unsure: readonly string[]
+}
+
+export interface TraceSender {
+  /** As given: `pod/web-1`, `outside`. */
+  readonly given: string
+  readonly address: string
+  readonly kind: 'pod' | 'node' | 'outside'
+}
+
+export interface TraceGoal {
+  readonly given: string
+  readonly family: IpFamily
+  readonly address: string
+  readonly port: number
+  readonly protocol: Protocol
+}
+
+export interface TracedService {
+  readonly service: string
+  /** `default/web:http`. */
+  readonly port: string
+  readonly type: string
+  readonly addressKind: 'cluster IP' | 'external address' | 'load balancer' | 'node port'
+  /** The policy that counts for this sender, and what the field is called. */
+  readonly policy: string
+}
+
+export interface TracedCandidate {
+  readonly endpoint: string
+  readonly pod: string | null
+  readonly node: string | null
+  /** 0 to 1. */
+  readonly probability: number
+  /** In ipvs mode. */
+  readonly weight: number | null
+  readonly masquerade: boolean
+}
+
+export interface TracedOther {
+  readonly endpoint: string
+  readonly pod: string | null
+  readonly node: string | null
+  /** `not ready`, `on another node, and externalTrafficPolicy is Local`. */
+  readonly reason: string
+}
+
+export interface TracedDrift {
+  readonly what: string
+  readonly kind: 'missing' | 'changed' | 'unexpected'
+  readonly service: string | null
+  /** What it means for connections. */
+  readonly meaning: string
+}

@@ -1,0 +1,49 @@
+// What a packet would meet in the kernel: between a mode, which walks the rules that are really there, and `explain/`, which says what that means.
+import type { Address, IpFamily } from '../model/address.ts'
+import type { Protocol } from '../model/objects.ts'
+
+/** The first packet of a connection that connection tracking does not know yet. */
+export interface Packet {
+  readonly family: IpFamily
+  readonly protocol: Protocol
+  readonly source: Address
+  readonly destination: Address
+  readonly port: number
+  /** The node's own leave by OUTPUT; all others come in by an interface. */
+  readonly origin: 'node' | 'interface'
+  /** That interface, where it is known: rules of detectLocalMode BridgeInterface and InterfaceNamePrefix ask for it. */
+  readonly interface: string | undefined
+  /** All addresses of this node, loopback included, but for those on kube-ipvs0: what `--dst-type LOCAL` matches before ipvs mode adds its own. */
+  readonly localAddresses: ReadonlySet<Address>
+}
+
+/** A rule that matched, or a virtual server that took the packet. */
+export interface TraceStep {
+  /** `nat chain KUBE-SERVICES`, `virtual server -t 10.96.0.1:80`. */
+  readonly where: string
+  /** The rule as iptables-save prints it without `-A CHAIN `; the scheduler and flags of a virtual server. */
+  readonly what: string
+}
+
+/** One of the things that may become of the packet. */
+export interface Branch {
+  /** 0 to 1; those of a trace add up to 1. Under session affinity: of a client that has no endpoint yet. */
+  readonly probability: number
+  /** `untouched`: no Service takes it, and it goes on as any packet does. */
+  readonly verdict: 'endpoint' | 'refused' | 'dropped' | 'untouched'
+  /** `10.244.1.11:8080`; undefined but for verdict `endpoint`. */
+  readonly endpoint: string | undefined
+  /** Of the real server; undefined where the mode has no weights. */
+  readonly weight: number | undefined
+  /** What makes it leave with the node's own address as its source; undefined: its source stays. */
+  readonly masquerade: TraceStep | undefined
+  readonly path: readonly TraceStep[]
+}
+
+export interface Trace {
+  readonly branches: readonly Branch[]
+  /** What could not be judged, such as a match in a rule of others, in words; what follows from it may be wrong. */
+  readonly unsure: readonly string[]
+}
+
+export type Tracer = (packet: Packet) => Trace

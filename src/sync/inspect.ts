@@ -1,0 +1,88 @@
+// What one IP family of the kernel holds, beside what it should hold: the facts from which plan, verify and trace answer. Changes nothing.
+import type { Exec } from '../kernel/exec.ts'
+import type { Plan } from '../kernel/plan.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { NodeFacts, TrafficSettings } from '../model/node.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { Decision } from '../model/traffic-policy.ts'
+import type { Decisions, Drift, EarlierDrains, Mode } from '../modes/mode.ts'
+import type { Tracer } from '../modes/trace.ts'
+import { runQueries } from './apply.ts'
+import { type ClusterView, updateDecisions } from './decisions.ts'
+import { DrainKeeper } from './drain-keeper.ts'
+import type { PassInput } from './pass-input.ts'
+
+export interface Inspection {
+  readonly family: IpFamily
+  /** Name of the mode. */
+  readonly mode: string
+  readonly decisions: Decisions
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+  readonly drifts: readonly Drift[]
+  /** What a difference means for connections. */
+  readonly meaning: (drift: Drift) => string
+  readonly trace: Tracer
+}
+
+/** What a pass would do, and why. */
+export interface Survey extends Inspection {
+  readonly plan: Plan
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
+type AnyMode = Mode<any, any>
+
+export function inspection(found: {
+  readonly mode: AnyMode
+  /** Of `queries('everything')`. */
+  readonly outputs: readonly string[]
+  readonly drifts: readonly Drift[]
+  readonly decisions: Decisions
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+}): Inspection {
+  const { mode, outputs, drifts, decisions, node, settings } = found
+  let tracer: Tracer | undefined
+  return {
+    family: mode.family,
+    mode: mode.name,
+    decisions,
+    node,
+    settings,
+    drifts,
+    meaning: drift => mode.meaning(drift, decisions),
+    trace: packet => {
+      tracer ??= mode.tracer(outputs)
+      return tracer(packet)
+    },
+  }
+}
+
+/** For a process that programs nothing itself: the same functions as in a pass, up to where the kernel would be touched. Throws CommandError. */
+export async function survey(options: {
+  readonly mode: AnyMode
+  readonly exec: Exec
+  readonly cluster: ClusterView
+  readonly input: PassInput
+  readonly earlierDrains?: EarlierDrains
+}): Promise<Survey> {
+  const { mode, exec, cluster, input, earlierDrains: earlier = new Map() } = options
+  const { node, settings, sweep } = input
+  const outputs = await runQueries(mode.queries('everything'), exec)
+  const observed = mode.parse(outputs, 'everything', new Map())
+  const decisions = updateDecisions({
+    decisions: new Map<ServiceKey, readonly Decision[]>(),
+    scope: 'everything',
+    cluster,
+    family: mode.family,
+    node,
+  })
+  const rendered = mode.render(undefined, 'everything', { decisions, node, settings })
+  const drains = new DrainKeeper({ draining: mode.draining, exec, wall: Date.now, earlier })
+  const change = { desired: rendered, observed, touched: 'everything' as const, sweep }
+  const desired = drains.keep(change)
+  const plan = mode.diff({ ...change, desired })
+  const drifts = mode.drift(desired, observed, 'everything').filter(({ kind }) => sweep || kind !== 'unexpected')
+  return { ...inspection({ mode, outputs, drifts, decisions, node, settings }), plan }
+}
