@@ -51,7 +51,6 @@ export class FamilySync<Desired, Observed> {
     return this.#everything || this.#changed.size > 0 || this.#drains.hasNews
   }
 
-  /** What keeps its connections and gets no new ones. */
   get drains(): readonly Drain[] {
     return this.#drains.list(this.#desired)
   }

@@ -63,7 +63,13 @@ describe('what an endpoint says', () => {
   it('carries conditions, place and hints over', () => {
     const [found] = endpointsOf(
       portOf(),
-      [slice({ endpoints: [endpoint('10.244.1.1', { terminating: true, zoneHints: ['zone-a'], nodeHints: ['node1'] })] })],
+      [
+        slice({
+          endpoints: [
+            endpoint('10.244.1.1', { terminating: true, podName: 'web-1', zoneHints: ['zone-a'], nodeHints: ['node1'] }),
+          ],
+        }),
+      ],
       'node1',
     )
     assert.deepEqual(found, {
@@ -71,6 +77,8 @@ describe('what an endpoint says', () => {
       port: 8080,
       hostPort: '10.244.1.1:8080',
       local: true,
+      nodeName: 'node1',
+      podName: 'web-1',
       ready: true,
       serving: true,
       terminating: true,
