@@ -14,6 +14,8 @@ export interface LoopOptions {
   readonly settings: () => CoalesceSettings & { readonly syncPeriodMs: number }
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
+  /** Milliseconds since 1970; only what drains asks for it. */
+  readonly wall?: () => number
 }
 
 /** A full read may cost at most this share of one core; between two of them the base chains are read. */
@@ -81,7 +83,7 @@ export class SyncLoop {
     return sync.knowsKernel && sync.drains.length > 0 ? this.#nextLook : Number.POSITIVE_INFINITY
   }
 
-  /** Costs at most a twentieth of the time; a look that fails is made again, and deadlines hold all the same. */
+  /** Costs at most a twentieth of the time, but for one at each deadline; a look that fails is made again, and deadlines hold all the same. */
   async #look(): Promise<void> {
     const { sync, now, events } = this.#options
     const start = now()
@@ -90,7 +92,16 @@ export class SyncLoop {
     else events.emit('lookFailed', { family: sync.family, error })
     this.#tellDrains()
     const end = now()
-    this.#nextLook = end + Math.min(longestBetweenLooks, Math.max(shortestBetweenLooks, 20 * (end - start)))
+    const pause = Math.min(longestBetweenLooks, Math.max(shortestBetweenLooks, 20 * (end - start)))
+    this.#nextLook = end + Math.min(pause, this.#untilDrainDeadline())
+  }
+
+  /** Milliseconds until the first deadline that is still to come; infinite where there is none. */
+  #untilDrainDeadline(): number {
+    const { sync, wall = Date.now } = this.#options
+    const time = wall()
+    const times = sync.drains.map(({ until }) => (until > time ? until - time : Number.POSITIVE_INFINITY))
+    return times.reduce((first, next) => Math.min(first, next), Number.POSITIVE_INFINITY)
   }
 
   #tellDrains(): void {
@@ -116,6 +127,7 @@ export class SyncLoop {
       const report = await sync.pass(input())
       this.#earliestPass = now() + gapAfterPass(report.kind === 'partial' ? report.milliseconds : 0, settings())
       this.#planCheck(report.kind)
+      this.#nextLook = Math.min(this.#nextLook, now() + this.#untilDrainDeadline())
       events.emit('synced', report)
       this.#tellDrains()
       this.#succeeded()

@@ -35,19 +35,19 @@ interface Running {
 interface Options extends Partial<CoalesceSettings> {
   readonly syncPeriodMs?: number
   readonly backend?: 'nft' | 'legacy'
-  /** Something drains all the time. */
-  readonly drains?: boolean
+  /** Something drains, with this deadline; it costs a save to look at it. */
+  readonly drainsUntilMs?: number
   /** How long commands take. */
   readonly restoreMs?: number
   readonly saveMs?: number
 }
 
-const draining: NonNullable<AnyMode['draining']> = {
+const drainingUntil = (until: number): NonNullable<AnyMode['draining']> => ({
   keep: ({ desired }) => desired,
-  queries: [],
-  look: () => false,
-  list: () => [drain()],
-}
+  queries: [{ argv: ['iptables-nft-save'] }],
+  look: (_, __, now) => now >= until,
+  list: () => [drain({ until })],
+})
 
 const names = ['web', 'other'] as const
 const podOf = (name: string, number: number) =>
@@ -61,7 +61,7 @@ function start(t: TestContext, options: Options = {}): Running {
     backend = 'nft',
     restoreMs = 0,
     saveMs = 0,
-    drains = false,
+    drainsUntilMs,
   } = options
   const clock = createFakeClock(t)
   const kernel = createFakeKernel()
@@ -80,14 +80,18 @@ function start(t: TestContext, options: Options = {}): Running {
     return push(...more)
   }
   const sync = new FamilySync({
-    mode: { ...iptablesMode('IPv4', toolsOf('IPv4', backend)), ...(drains && { draining }) },
+    mode: {
+      ...iptablesMode('IPv4', toolsOf('IPv4', backend)),
+      ...(drainsUntilMs !== undefined && { draining: drainingUntil(drainsUntilMs) }),
+    },
     exec: kernel.exec,
     cluster: store,
     events,
     now: clock.now,
+    wall: clock.now,
   })
   const settings = { minSyncPeriodMs, minSyncPeriodMeaning, syncPeriodMs }
-  const loop = new SyncLoop({ sync, events, input: () => passInput(), settings: () => settings, now: clock.now })
+  const loop = new SyncLoop({ sync, events, input: () => passInput(), settings: () => settings, now: clock.now, wall: clock.now })
   const stopped = new AbortController()
   const running = loop.run(stopped.signal)
   return {
@@ -155,7 +159,7 @@ describe('a change after a quiet time', () => {
 
 describe('looks at what drains', () => {
   it('come every second, and under a storm of changes that never ends too', async t => {
-    const run = start(t, { restoreMs: 50, drains: true })
+    const run = start(t, { restoreMs: 50, drainsUntilMs: 1e9 })
     run.loop.markDirty('everything')
     await run.clock.advance(10_000, 10)
     const quiet = run.timesOf('looked').length
@@ -166,6 +170,16 @@ describe('looks at what drains', () => {
     }
     const stormy = run.timesOf('looked').length - quiet
     assert.ok(stormy >= 8 && stormy <= 11, `${stormy} looks`)
+    await run.stop()
+  })
+
+  it('come at a deadline, however far apart they are for their cost', async t => {
+    const run = start(t, { saveMs: 1000, drainsUntilMs: 12_000 })
+    run.loop.markDirty('everything')
+    await run.clock.advance(20_000, 10)
+    const looks = run.timesOf('looked')
+    assert.equal(looks.length, 2, `looks at ${looks}`)
+    assert.ok((looks[1] ?? 0) >= 13_000 && (looks[1] ?? 0) <= 13_100, `looks at ${looks}`)
     await run.stop()
   })
 })
