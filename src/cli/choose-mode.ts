@@ -18,10 +18,11 @@ export async function chooseMode(options: {
   readonly config: Config
   readonly exec: Exec
   readonly log: Logger
+  readonly mayLoad?: boolean
 }): Promise<ChosenMode> {
-  const { config, exec, log } = options
+  const { config, exec, log, mayLoad = true } = options
   if (config.mode === 'iptables') return { mode: 'iptables' }
-  const support = await probeIpvs({ exec, scheduler: config.ipvs.scheduler, schedulers: ipvsSchedulers })
+  const support = await probeIpvs({ exec, scheduler: config.ipvs.scheduler, schedulers: ipvsSchedulers, mayLoad })
   for (const note of support.notes) log.info(note)
   const reason = whyNotIpvs(support)
   if (reason === undefined) return { mode: 'ipvs', support }

@@ -20,6 +20,15 @@ export function createLogger({ format, verbosity }: LoggingSettings): Logger {
   return pino({ level, ...options }, stream)
 }
 
+/** For a command that answers on standard output: warnings and errors alone, a plain line each, on standard error. */
+export function createPlainLogger(): Logger {
+  const write = (line: string): void => {
+    const { level, msg } = JSON.parse(line) as { readonly level: string; readonly msg: string }
+    process.stderr.write(`switchyard: ${level === 'warn' ? 'warning: ' : ''}${msg}\n`)
+  }
+  return pino({ level: 'warn', base: null, formatters: { level: label => ({ level: label }) } }, { write })
+}
+
 /** The bundler sees only a plain `require`, and the bundle has one; from a checkout no ES module has. */
 function loadPretty(): typeof import('pino-pretty') {
   return typeof require === 'function' ? require('pino-pretty') : createRequire(import.meta.url)('pino-pretty')

@@ -21,8 +21,13 @@ export interface PreparedModes {
   readonly retiring: readonly AnyMode[]
 }
 
-/** Throws where nothing can work: not permitted, or the mode does not exist here. */
-export async function prepareModes(options: { config: Config; exec: Exec; log: Logger }): Promise<PreparedModes> {
+/** Throws where nothing can work: not permitted, or the mode does not exist here. @param options.mayLoad false: no kernel module is loaded. */
+export async function prepareModes(options: {
+  config: Config
+  exec: Exec
+  log: Logger
+  mayLoad?: boolean
+}): Promise<PreparedModes> {
   const { log } = options
   await requireCapability('CAP_NET_ADMIN')
   const chosen = await chooseMode(options)

@@ -23,6 +23,8 @@ export interface IpvsEvidence {
   readonly notLoaded: readonly MissingModule[]
   /** What a tool said when it asked the kernel: nothing but that it works, or why not. */
   readonly answers: Readonly<Record<Tool, CommandError | undefined>>
+  /** False: tools of modules that the kernel does not hold were not asked, since asking would load them. */
+  readonly mayLoad: boolean
 }
 
 interface Wishes {
@@ -59,23 +61,30 @@ export const sourceRangesModule = 'xt_ipvs'
 
 export const schedulerModule = (scheduler: string): string => `ip_vs_${scheduler}`
 
+interface ProbeOptions extends Wishes {
+  /** A `lookingExec` where nothing may be loaded. */
+  readonly exec: Exec
+  readonly host?: { readonly root: string; readonly release: string }
+  /** Whether missing modules are to be loaded; true where it is absent. */
+  readonly mayLoad?: boolean
+}
+
 /** Loads what it can, asks the tools, and judges. Rejects for nothing that a host may lack. */
-export async function probeIpvs(
-  options: Wishes & { readonly exec: Exec; readonly host?: { readonly root: string; readonly release: string } },
-): Promise<IpvsSupport> {
-  const { exec, host = { root: '/', release: release() }, ...wishes } = options
+export async function probeIpvs(options: ProbeOptions): Promise<IpvsSupport> {
+  const { exec, host = { root: '/', release: release() }, mayLoad = true, ...wishes } = options
   const needed = [...ipvsModules, sourceRangesModule, schedulerModule(wishes.scheduler)]
   const { present } = await readModuleFacts(host)
   const absent = needed.filter(name => !present.has(name))
-  const notLoaded = await loadModules(absent, exec)
+  const notLoaded = mayLoad ? await loadModules(absent, exec) : []
   const answers = {
     ipvsadm: await complaintOf(tools.ipvsadm.argv, exec),
     ipset: await complaintOf(tools.ipset.argv, exec),
     ip: await complaintOf(tools.ip.argv, exec),
   }
   const facts = await readModuleFacts(host)
-  const loaded = notLoaded.some(({ failure }) => failure === 'not found') ? [] : absent.filter(isNotIn(notLoaded))
-  return judge({ facts: { ...facts, present: new Set([...facts.present, ...loaded]) }, notLoaded, answers }, wishes)
+  const couldLoad = mayLoad && !notLoaded.some(({ failure }) => failure === 'not found')
+  const loaded = couldLoad ? absent.filter(isNotIn(notLoaded)) : []
+  return judge({ facts: { ...facts, present: new Set([...facts.present, ...loaded]) }, notLoaded, answers, mayLoad }, wishes)
 }
 
 function isNotIn(modules: readonly MissingModule[]): (name: string) => boolean {
@@ -106,10 +115,10 @@ export function judge(evidence: IpvsEvidence, { scheduler, schedulers }: Wishes)
 }
 
 /** The kernel's own answer to a tool counts most, then what it holds and what its folder has; modprobe's words say why. */
-function moduleVerdict(name: string, { facts, notLoaded, answers }: IpvsEvidence): Verdict {
+function moduleVerdict(name: string, { facts, notLoaded, answers, mayLoad }: IpvsEvidence): Verdict {
   const refusal = notLoaded.find(module => module.name === name)
   for (const tool of ['ipvsadm', 'ipset'] as const) {
-    if (tools[tool].module !== name) continue
+    if (tools[tool].module !== name || (!mayLoad && !facts.present.has(name))) continue
     const complaint = answers[tool]
     if (complaint === undefined) return { answer: 'supported' }
     const modprobeSaw = facts.available === undefined ? undefined : refusal?.reason

@@ -57,6 +57,12 @@ export async function openStateFile(options: {
   return new CoalescingStateFile(options, await readState(options))
 }
 
+/** For those who only look: leaves a broken file as it is. Never rejects; what cannot be read counts as empty. */
+export async function lookAtState(path: string): Promise<State> {
+  const decoded = decodeState(await readFile(path, 'utf8').catch(() => ''))
+  return typeof decoded === 'string' ? emptyState : decoded
+}
+
 async function readState({ path, warn }: { path: string; warn: (message: string) => void }): Promise<State> {
   let text: string
   try {
