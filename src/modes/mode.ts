@@ -29,6 +29,17 @@ export interface Drift {
   readonly service: ServiceKey | undefined
 }
 
+/** Something that a plan makes, removes or writes anew, for people. */
+export interface KernelChange {
+  readonly kind: 'added' | 'removed' | 'changed'
+  /** `nat chain KUBE-SVC-X`, `rules in nat chain KUBE-SERVICES`, `set KUBE-CLUSTER-IP`, `virtual server -t 10.96.0.1:80`. */
+  readonly what: string
+  /** Whose it is; undefined for the fixed part, and for what no Service is known to have had. */
+  readonly service: ServiceKey | undefined
+  /** What is there now and what will be, a line each: rules, entries, real servers. Of what both have, neither may say anything. */
+  readonly lines: () => { readonly was: readonly string[]; readonly will: readonly string[] }
+}
+
 /** All there is to know, or only the few chains that everything else hangs on, which are cheap to read. */
 export type Extent = 'everything' | 'base'
 
@@ -72,6 +83,8 @@ export interface Mode<Desired, Observed> {
   render(desired: Desired | undefined, scope: Scope, input: RenderInput): Desired
   /** What to do so that the kernel holds what we want for `touched`. */
   diff(change: Change<Desired, Observed>): Plan
+  /** What that plan changes: empty exactly where the plan has no step. `outputs` of `queries('everything')`; for all Services. */
+  changes(change: Change<Desired, Observed>, outputs: readonly string[]): readonly KernelChange[]
   /** What the kernel holds after that plan was applied without an error. */
   confirm(change: Change<Desired, Observed>): Observed
   /** From now on we want for this Service what the kernel holds for it: it is quarantined. */

@@ -113,8 +113,10 @@ export class FamilySync<Desired, Observed> {
       const before = this.#moves
       const outputs = await runQueries(mode.queries('everything'), exec)
       if (this.#desired === undefined || before % 2 === 1 || before !== this.#moves) continue
-      const drifts = this.#drift(this.#desired, mode.parse(outputs, 'everything', this.#aliases), 'everything')
-      return inspection({ mode, outputs, drifts, decisions: this.#decisions, node, settings })
+      const observed = mode.parse(outputs, 'everything', this.#aliases)
+      const change = { desired: this.#desired, observed, touched: 'everything' as const, sweep: this.#swept }
+      const drifts = this.#drift(this.#desired, observed, 'everything')
+      return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
     }
     return undefined
   }
@@ -139,8 +141,7 @@ export class FamilySync<Desired, Observed> {
 
   /** What was not swept is in nobody's way: it may belong to what could not be read. */
   #drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
-    const drifts = this.#options.mode.drift(desired, observed, extent)
-    return this.#swept ? drifts : drifts.filter(({ kind }) => kind !== 'unexpected')
+    return this.#options.mode.drift(desired, observed, extent).filter(({ kind }) => this.#swept || kind !== 'unexpected')
   }
 
   /**

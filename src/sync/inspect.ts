@@ -5,7 +5,7 @@ import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Decision } from '../model/traffic-policy.ts'
-import type { Decisions, Drift, EarlierDrains, Mode } from '../modes/mode.ts'
+import type { Change, Decisions, Drift, EarlierDrains, KernelChange, Mode } from '../modes/mode.ts'
 import type { Tracer } from '../modes/trace.ts'
 import { runQueries } from './apply.ts'
 import { type ClusterView, updateDecisions } from './decisions.ts'
@@ -20,15 +20,16 @@ export interface Inspection {
   readonly node: NodeFacts
   readonly settings: TrafficSettings
   readonly drifts: readonly Drift[]
+  /** What a pass that compares everything would do now, and what changes thereby. */
+  readonly plan: Plan
+  readonly changes: readonly KernelChange[]
   /** What a difference means for connections. */
   readonly meaning: (drift: Drift) => string
   readonly trace: Tracer
 }
 
-/** What a pass would do, and why. */
-export interface Survey extends Inspection {
-  readonly plan: Plan
-}
+/** Of a process that programs nothing itself. */
+export type Survey = Inspection
 
 // biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
 type AnyMode = Mode<any, any>
@@ -38,11 +39,13 @@ export function inspection(found: {
   /** Of `queries('everything')`. */
   readonly outputs: readonly string[]
   readonly drifts: readonly Drift[]
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly change: Change<any, any>
   readonly decisions: Decisions
   readonly node: NodeFacts
   readonly settings: TrafficSettings
 }): Inspection {
-  const { mode, outputs, drifts, decisions, node, settings } = found
+  const { mode, outputs, drifts, change, decisions, node, settings } = found
   let tracer: Tracer | undefined
   return {
     family: mode.family,
@@ -51,6 +54,8 @@ export function inspection(found: {
     node,
     settings,
     drifts,
+    plan: mode.diff(change),
+    changes: mode.changes(change, outputs),
     meaning: drift => mode.meaning(drift, decisions),
     trace: packet => {
       tracer ??= mode.tracer(outputs)
@@ -82,7 +87,8 @@ export async function survey(options: {
   const drains = new DrainKeeper({ draining: mode.draining, exec, wall: Date.now, earlier })
   const change = { desired: rendered, observed, touched: 'everything' as const, sweep }
   const desired = drains.keep(change)
-  const plan = mode.diff({ ...change, desired })
+  const found = inspection({ mode, outputs, drifts: [], change: { ...change, desired }, decisions, node, settings })
+  // After the plan, which takes over what only differs in its comments.
   const drifts = mode.drift(desired, observed, 'everything').filter(({ kind }) => sweep || kind !== 'unexpected')
-  return { ...inspection({ mode, outputs, drifts, decisions, node, settings }), plan }
+  return { ...found, drifts }
 }

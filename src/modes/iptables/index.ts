@@ -4,6 +4,7 @@ import type { Query } from '../../kernel/plan.ts'
 import type { IpFamily } from '../../model/address.ts'
 import { nodePortDestinations } from '../../model/node.ts'
 import type { Extent, Mode } from '../mode.ts'
+import { ruleChanges } from '../rules/changes.ts'
 import { confirm } from '../rules/confirm.ts'
 import { difference, isWrittenWhole } from '../rules/diff.ts'
 import { driftOf, learnAliases } from '../rules/drift.ts'
@@ -13,6 +14,7 @@ import { ruleCounts } from '../rules/rule-counts.ts'
 import type { Observed } from '../rules/state.ts'
 import { iptablesRoles } from './base-chains.ts'
 import { holdService } from './hold.ts'
+import { iptablesMeaning } from './meaning.ts'
 import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
 import { render } from './render.ts'
 import type { Desired } from './state.ts'
@@ -30,11 +32,12 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
       if (change.touched === 'everything') keepCommentsOfKernel(change.desired, change.observed)
       return feed({ ...change, difference: difference(change), tools })
     },
+    changes: (change, [save = '']) => ruleChanges(difference(change), { desired: change.desired, save }),
     confirm,
     hold: holdService,
     drift: driftOf,
     learnAliases,
-    meaning: ({ what }) => what,
+    meaning: iptablesMeaning,
     tracer: () => () => ({ branches: [], unsure: [] }),
     ruleCounts,
     dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),

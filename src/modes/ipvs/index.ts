@@ -6,12 +6,14 @@ import type { Change, Mode, Remark, Scope } from '../mode.ts'
 import { learnAliases } from '../rules/drift.ts'
 import { ruleCounts } from '../rules/rule-counts.ts'
 import { ipvsRoles } from './base-chains.ts'
+import { ipvsChanges } from './changes.ts'
 import { confirm } from './confirm.ts'
 import { difference } from './diff.ts'
 import { drainContract } from './drain-contract.ts'
 import { driftOf } from './drift.ts'
 import { feed } from './feed.ts'
 import { holdService } from './hold.ts'
+import { ipvsMeaning } from './meaning.ts'
 import { parse, queries } from './parse.ts'
 import { render } from './render.ts'
 import { hasServiceChains, planRules, rulesWanted } from './rules.ts'
@@ -43,11 +45,12 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     parse: (outputs, _, aliases) => parse(outputs, { family, aliases, roles: ipvsRoles }),
     render: (desired, scope, input) => render({ desired, scope, input, family, abilities }),
     diff,
+    changes: (change, outputs) => ipvsChanges(change, { family, outputs }),
     confirm: change => confirm(change, family, planRules(change, { family, tools }).observed),
     hold: holdService,
     drift: (desired, observed, extent) => driftOf({ desired, observed, family }, extent),
     learnAliases: (desired, observed) => learnAliases(rulesWanted(desired, family), observed.rules),
-    meaning: ({ what }) => what,
+    meaning: ipvsMeaning,
     tracer: () => () => ({ branches: [], unsure: [] }),
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     // Not only those of node ports: a service address that another link carries is not on ours.

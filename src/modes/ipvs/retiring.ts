@@ -9,11 +9,13 @@ import { emptyPlan, type Plan, type Step } from '../../kernel/plan.ts'
 import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Change, Mode, RenderInput } from '../mode.ts'
 import { chainRoles, ipvsGuardChains } from '../rules/chains.ts'
+import { ruleChanges } from '../rules/changes.ts'
 import { confirm as confirmRules } from '../rules/confirm.ts'
 import { difference as rulesDifference } from '../rules/diff.ts'
 import { feed as feedRules } from '../rules/feed.ts'
 import { ipvsGuardJumps, noLocalEndpointsJump } from '../rules/jumps.ts'
 import type * as rules from '../rules/state.ts'
+import { differenceChanges, linkGone, setsGone } from './changes.ts'
 import { confirm } from './confirm.ts'
 import { difference } from './diff.ts'
 import { drainContract } from './drain-contract.ts'
@@ -44,6 +46,7 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     parse: (outputs, _, aliases) => parse(outputs, { family, aliases, roles: guardRoles }),
     render: (desired, _, input) => wantNothing(desired, { input, family, deadlineMs }),
     diff: change => plan(change, { family, tools }),
+    changes: (change, outputs) => changes(change, { family, outputs }),
     confirm: change => confirmRetiring(change, family),
     hold: desired => desired,
     drift: () => [],
@@ -96,6 +99,16 @@ function plan(change: Change<Desired, Observed>, context: { readonly family: IpF
     takesOver: false,
     whole: change.touched === 'everything',
   })
+}
+
+function changes(change: Change<Desired, Observed>, read: { readonly family: IpFamily; readonly outputs: readonly string[] }) {
+  const { desired, observed } = change
+  const found = { ...difference(change, read.family), sets: [], spareIsLeft: false, createLink: false }
+  const going = differenceChanges(found, change)
+  if (!isFinished(desired)) return going
+  const ruleChange = rulesChange(observed)
+  const guards = ruleChanges(rulesDifference(ruleChange), { desired: noRules, save: read.outputs[0] ?? '' })
+  return [...going, ...guards, ...setsGone(observed), ...(observed.hasLink && !observed.linkIsShared ? [linkGone] : [])]
 }
 
 function rulesChange({ rules: held }: Observed): Change<rules.Desired, rules.Observed> {

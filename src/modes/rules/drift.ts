@@ -3,6 +3,7 @@ import type { Table } from '../../kernel/iptables.ts'
 import type { Aliases, Drift, Extent } from '../mode.ts'
 import { baseDifference, type Difference, difference } from './diff.ts'
 import { aliasKey } from './parse.ts'
+import { allRulesOf, chainName, orderOf, ruleName } from './places.ts'
 import { type Desired, type Digest, digestOf, type Observed, observedTable, ruleCountOf } from './state.ts'
 
 export function driftOf(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
@@ -33,7 +34,7 @@ const noRules = digestOf([])
 function leafDrift(observed: Observed, table: Table, chain: string, service: Drift['service']): Drift {
   const digest = observedTable(observed, table).leaves.get(chain)?.digest
   if (digest === undefined) return { what: chainName(table, chain), kind: 'missing', service }
-  if (digest === noRules) return { what: `${chainName(table, chain)}: all its rules`, kind: 'missing', service }
+  if (digest === noRules) return { what: allRulesOf(table, chain), kind: 'missing', service }
   return { what: chainName(table, chain), kind: 'changed', service }
 }
 
@@ -41,23 +42,14 @@ function dispatchDrift(observed: Observed, difference: Difference['dispatch'][nu
   const { table, chain, create, add, remove, tail, rewrite } = difference
   if (create) return [{ what: chainName(table, chain), kind: 'missing', service: undefined }]
   const isFlushed = observedTable(observed, table).dispatch.get(chain)?.rules.size === 0
-  if (isFlushed) return [{ what: `${chainName(table, chain)}: all its rules`, kind: 'missing', service: undefined }]
+  if (isFlushed) return [{ what: allRulesOf(table, chain), kind: 'missing', service: undefined }]
   const rules = [
     ...add.map(({ owner, rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'missing', service: owner })),
     ...remove.map(({ rule }): Drift => ({ what: ruleName(table, chain, rule), kind: 'unexpected', service: undefined })),
   ]
   const isMisplaced = tail !== undefined || rewrite !== undefined
   if (!isMisplaced || rules.length > 0) return rules
-  const what = `${chainName(table, chain)}: order of its rules, or one that stands twice`
-  return [{ what, kind: 'changed', service: undefined }]
-}
-
-function chainName(table: Table, chain: string): string {
-  return `${table} chain ${chain}`
-}
-
-function ruleName(table: Table, chain: string, rule: string): string {
-  return `${chainName(table, chain)}: rule ${rule}`
+  return [{ what: orderOf(table, chain), kind: 'changed', service: undefined }]
 }
 
 /**

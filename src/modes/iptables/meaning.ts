@@ -1,0 +1,125 @@
+// What a difference means for connections, in iptables mode: by the chain, whose name tells the service port, its policy and its endpoint, or by the rule.
+import { targetOf } from '../../kernel/iptables.ts'
+import type { Endpoint } from '../../model/endpoint.ts'
+import type { ServicePort } from '../../model/service-port.ts'
+import type { Decision } from '../../model/traffic-policy.ts'
+import type { Decisions, Drift } from '../mode.ts'
+import { sharedMeaning, strangerMeaning } from '../rules/meaning.ts'
+import { type RulePlace, rulePlace } from '../rules/places.ts'
+import { externalWays, internalWay, nameOf } from '../ways.ts'
+import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
+
+export function iptablesMeaning(drift: Drift, decisions: Decisions): string {
+  const place = rulePlace(drift.what)
+  const shared = sharedMeaning(drift)
+  if (place === undefined || shared !== undefined) return shared ?? drift.what
+  if (place.rule === undefined) return chainMeaning(place, drift, decisions)
+  if (drift.kind === 'unexpected') return strangerMeaning(place)
+  return ruleMeaning(place.rule, place, portOf(drift, decisions, place.rule))
+}
+
+/** The service port that a rule is about: its comment begins with the name. */
+function portOf({ service }: Drift, decisions: Decisions, rule: string): Decision | undefined {
+  const ofService = service === undefined ? [] : (decisions.get(service) ?? [])
+  const protocol = / -p (\S+)/.exec(` ${rule}`)?.[1]
+  const matches = ({ servicePort: { name, protocol: of } }: Decision): boolean =>
+    [`"${name} `, `"${name}"`, `comment ${name} `].some(text => rule.includes(text)) && of.toLowerCase() === protocol
+  return ofService.find(matches) ?? ofService[0]
+}
+
+const dispatchChains: Readonly<Record<string, string>> = {
+  'nat KUBE-SERVICES': 'new connections to every Service stay untranslated: they reach nothing',
+  'nat KUBE-NODEPORTS': 'no node port answers',
+  'filter KUBE-SERVICES': 'connections to Services without endpoints time out instead of being refused',
+  'filter KUBE-EXTERNAL-SERVICES':
+    'connections to external addresses and node ports of Services without endpoints are neither refused nor dropped',
+  'filter KUBE-NODEPORTS': "health checks of load balancers may be stopped by the node's firewall",
+  'filter KUBE-PROXY-FIREWALL': 'loadBalancerSourceRanges are not enforced',
+}
+
+function chainMeaning(place: RulePlace, drift: Drift, decisions: Decisions): string {
+  const { table, chain, isOrder } = place
+  const dispatch = dispatchChains[`${table} ${chain}`]
+  if (isOrder) {
+    const harm =
+      table === 'nat' && chain === 'KUBE-SERVICES'
+        ? '; where the jump to the node ports is not last, addresses behind it may not answer'
+        : ''
+    return `the same rules in another order, or one of them twice: connections go where they should${harm}`
+  }
+  if (dispatch !== undefined) return dispatch
+  if (drift.kind === 'unexpected') return 'a chain that no Service wants; nothing of ours leads to it'
+  for (const decision of drift.service === undefined ? [] : (decisions.get(drift.service) ?? [])) {
+    const meaning = leafMeaning(chain, { decision, isGone: drift.kind === 'missing' })
+    if (meaning !== undefined) return meaning
+  }
+  return drift.service === undefined ? drift.what : `connections to Service ${drift.service} may go astray`
+}
+
+function leafMeaning(chain: string, about: { readonly decision: Decision; readonly isGone: boolean }): string | undefined {
+  const { decision, isGone } = about
+  const { servicePort } = decision
+  const name = nameOf(servicePort)
+  if (chain === firewallChain(servicePort)) {
+    const changed = `loadBalancerSourceRanges of ${name} let in others than they should, or fewer`
+    return isGone ? `connections to ${name} at its load balancer addresses are dropped, from whatever range` : changed
+  }
+  if (chain === externalChain(servicePort)) {
+    const ways = externalWays(servicePort)
+    const changed = `connections from outside to ${name} (${ways}) may miss their masquerading, or go to other endpoints than the policy says`
+    return isGone ? `connections from outside to ${name} (${ways}) stay untranslated: they reach nothing` : changed
+  }
+  if (chain === clusterPolicyChain(servicePort))
+    return policyMeaning(servicePort, decision.cluster, { isGone, policy: 'Cluster' })
+  if (chain === localPolicyChain(servicePort)) return policyMeaning(servicePort, decision.local, { isGone, policy: 'Local' })
+  const endpoint = decision.reachable.find(each => endpointChain(servicePort, each) === chain)
+  return endpoint && endpointMeaning(endpoint, about)
+}
+
+function policyMeaning(
+  servicePort: ServicePort,
+  endpoints: readonly Endpoint[],
+  { isGone, policy }: { readonly isGone: boolean; readonly policy: string },
+): string {
+  const whom = `new connections to ${nameOf(servicePort)} by policy ${policy}`
+  if (isGone) return `${whom} find none of ${endpoints.length} endpoints: they reach nothing`
+  const rest =
+    endpoints.length === 1
+      ? 'may not reach its one endpoint'
+      : `are not spread evenly over its ${endpoints.length} endpoints, or miss some`
+  return `${whom} ${rest}; masquerading and session affinity may be wrong`
+}
+
+function endpointMeaning(
+  { hostPort }: Endpoint,
+  { decision, isGone }: { readonly decision: Decision; readonly isGone: boolean },
+): string {
+  const { servicePort, cluster, local } = decision
+  const count = Math.max(cluster.length, local.length)
+  const share = count === 1 ? 'all new connections' : `one in ${count} new connections`
+  const fate = isGone ? 'stays untranslated and reaches nothing' : 'goes elsewhere, or misses its masquerading'
+  return `${share} to ${nameOf(servicePort)}, that for endpoint ${hostPort}, ${fate}`
+}
+
+/** A rule of ours that is missing. */
+function ruleMeaning(rule: string, { table, chain }: RulePlace, decision: Decision | undefined): string {
+  if (decision === undefined) {
+    const isNodePorts = targetOf(rule) === 'KUBE-NODEPORTS'
+    return isNodePorts ? (dispatchChains['nat KUBE-NODEPORTS'] ?? '') : `${table} ${chain} lacks a rule: ${rule}`
+  }
+  const { servicePort } = decision
+  const name = nameOf(servicePort)
+  const at = / -d (\S+?)(?:\/\d+)?(?: |$)/.exec(` ${rule}`)?.[1]
+  const port = / --dport (\d+)/.exec(` ${rule}`)?.[1] ?? ''
+  const place = at === undefined || chain === 'KUBE-NODEPORTS' ? `node port ${port}` : `${at}:${port}`
+  if (rule.includes('health check node port'))
+    return `health checks of ${name} at port ${port} may be stopped by the node's firewall`
+  if (chain === 'KUBE-PROXY-FIREWALL') return `clients outside of loadBalancerSourceRanges are not dropped at ${place} of ${name}`
+  if (/ -j REJECT\b/.test(rule))
+    return `connections to ${name} at ${place} time out, or reach the node itself, instead of being refused: it has no endpoints`
+  if (rule.endsWith(' -j DROP'))
+    return `connections from outside to ${name} at ${place} are not dropped, although no endpoint is on this node`
+  if (at === '127.0.0.0') return `connections to ${place} of ${name} at 127.0.0.1 are not counted; they go where they should`
+  const from = at === servicePort.clusterIP ? internalWay(servicePort) : place
+  return `connections to ${name} at ${from} stay untranslated: they reach nothing`
+}
