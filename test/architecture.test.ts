@@ -34,6 +34,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
   'node:worker_threads': [],
   // With node:fs/promises.
   'node:fs': [
+    'cli/ask-daemon.ts',
     'cli/cleanup.ts',
     'cli/config.ts',
     'cli/prepare-modes.ts',

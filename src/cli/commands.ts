@@ -8,6 +8,8 @@ export const commands: Readonly<Record<string, Command>> = {
   run: { about: 'follow the cluster and program this node (the default)', load: () => import('./run.ts') },
   config: { about: 'print the effective configuration and where each value comes from', load: () => import('./config.ts') },
   status: { about: 'ask the daemon of this node how it is', load: () => import('./status.ts') },
+  plan: { about: "say what would change in this node's kernel", load: () => import('./plan.ts') },
+  verify: { about: "compare this node's kernel with what it should hold", load: () => import('./verify.ts') },
   cleanup: { about: 'remove everything of ours from this node', load: () => import('./cleanup.ts') },
   help: { about: 'print this', load: async () => ({ main: async () => print(usage()) }) },
 }

@@ -11,6 +11,7 @@ import { type Observers, startObservers } from '../server/observers.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
 import { originalsIn } from '../sync/originals.ts'
+import { SharedInspections } from '../sync/shared-inspections.ts'
 import { nodeDuties } from './do-node-duties.ts'
 import { createIpvsParameters, keepIpvsParameters } from './ipvs-parameters.ts'
 import { keepConntrackClean } from './keep-conntrack-clean.ts'
@@ -67,7 +68,8 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     logSyncEvents(events, log)
     const originals = originalsIn(state)
     const sysctl = createSysctl(config.sysctlRoot)
-    const parameters = createIpvsParameters({ exec, sysctl, originals, kernelRelease: release(), log })
+    const onRepair = () => void events.emit('driftRepaired', { family: 'IPv4', drifts: 1 })
+    const parameters = createIpvsParameters({ exec, sysctl, originals, kernelRelease: release(), log, onRepair })
     const mode = await startMode({ config, exec, events, parameters, log })
     if (mode.name !== config.mode) live.runs(mode.name)
     live.onModeChange(changed => mode.change(changed))
@@ -77,7 +79,14 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     const { source, api } = opened
     const onFatal = (error: Error): void => failure.abort(error)
     const { modes } = mode
-    observers = startObservers({ live, events, modes: () => mode.modes, exec, source, api, version: version(), log, onFatal })
+    const now = () => performance.now()
+    const inspected = new SharedInspections({ now })
+    const inspections = () => inspected.get()
+    observers = startObservers({
+      ...{ live, events, exec, source, api, inspections, log, onFatal },
+      modes: () => mode.modes,
+      version: version(),
+    })
     const routed = () => (mode.name === 'ipvs' ? undefined : live.config.traffic)
     keepRouteLocalnet({ events, sysctl, originals, settings: routed, log })
     keepConntrackClean({ events, exec, log })
@@ -107,7 +116,8 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
             onFailure: error => log.debug(`addresses are looked up every syncPeriod only: ${error}`),
             signal: ends,
           }),
-        now: () => performance.now(),
+        now,
+        onInspect: read => inspected.readBy(read),
         onSettings: take => live.onChange(take),
         onModes: take => mode.onChange(take),
       },

@@ -23,6 +23,8 @@ export interface IpvsParametersOptions {
   /** As `uname -r` prints it. */
   readonly kernelRelease: string
   readonly log: Logger
+  /** Called where somebody else had changed one and it was set back. */
+  readonly onRepair?: () => void
 }
 
 /** One call after the other: each reads what the one before it wrote. */
@@ -95,9 +97,11 @@ class Keeper {
   }
 
   #tell({ name, from, to, why }: ChangedParameter): void {
-    const { log } = this.#options
-    if (this.#settled.get(name) === to) log.warn(`someone changed ${name} to ${from}: set back to ${to} (${why})`)
-    else log.info(`${name}: ${from} -> ${to} (${why})`)
+    const { log, onRepair } = this.#options
+    if (this.#settled.get(name) === to) {
+      log.warn(`someone changed ${name} to ${from}: set back to ${to} (${why})`)
+      onRepair?.()
+    } else log.info(`${name}: ${from} -> ${to} (${why})`)
   }
 
   #warn(message: string): void {

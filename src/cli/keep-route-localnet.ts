@@ -18,12 +18,17 @@ export function keepRouteLocalnet(options: {
   const { events, sysctl, settings, originals, log } = options
   let complained = false
   let needed = false
+  let wasSet = false
   const keep = (family: IpFamily): void => {
     const current = settings()
     if (family !== 'IPv4' || current === undefined) return
     enableRouteLocalnet({ sysctl, settings: current, hasNodePorts: needed, originals })
       .then(changed => {
-        if (changed !== undefined) log.info(changed)
+        if (changed !== undefined && wasSet) {
+          log.warn(`someone changed a kernel parameter: set back ${changed}`)
+          events.emit('driftRepaired', { family, drifts: 1 })
+        } else if (changed !== undefined) log.info(changed)
+        wasSet = needed
         complained = false
       })
       .catch((error: unknown) => {

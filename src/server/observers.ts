@@ -1,5 +1,6 @@
 // Everything that tells others how this node is: health, metrics and configuration over HTTP, health check node ports, Events.
 // Subscribes to named moments, so the flow does not know of it. Takes what the daemon is made of; `close` ends all of it.
+import { release } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
@@ -7,6 +8,7 @@ import type { Note } from '../events/note.ts'
 import { createPublisher, type Publisher } from '../events/publisher.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
+import { createSysctl } from '../kernel/sysctl.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
 import { recordDrains } from '../metrics/record-drains.ts'
@@ -18,7 +20,10 @@ import type { ApiClient } from '../source/kubernetes/client.ts'
 import type { KubernetesSource } from '../source/kubernetes/source.ts'
 import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
+import type { Inspection } from '../sync/inspect.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
+import { wrongParameters } from '../sync/wanted-parameters.ts'
+import { type ExplainOptions, explainHandlers } from './explain-handlers.ts'
 import { flagTexts } from './flag-values.ts'
 import { HealthChecks } from './health-checks.ts'
 import { healthHandler } from './health-server.ts'
@@ -44,6 +49,8 @@ export interface ObserverOptions {
   readonly log: ObserverLog
   /** bindAddressHardFail and an address that is taken: the process is to end. */
   readonly onFatal: (error: Error) => void
+  /** What the kernel holds beside what it should, for those who ask. */
+  readonly inspections: () => Promise<readonly Inspection[]>
   /** Further paths of the metrics server. */
   readonly routes?: Readonly<Record<string, Handler>>
   readonly clock?: ObserverClock
@@ -112,7 +119,15 @@ export function startObservers(options: ObserverOptions): Observers {
     metrics.own.healthCheckPorts.set({ state: 'failed' }, checks.counts().failed)
   })
   publish(startNote(nodeName, { version, mode }))
-  const routes = { [statusPath]: statusHandler(status), ...options.routes }
+  const explain = explainHandlers({
+    ...options,
+    ...about,
+    families,
+    sweeps: latest.sweeps,
+    parameters: parametersOf(live),
+    now: clock.wall,
+  })
+  const routes = { [statusPath]: statusHandler(status), ...explain, ...options.routes }
   const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 
   return {
@@ -149,11 +164,22 @@ function startPublisher(options: ObserverOptions & { readonly clock: ObserverClo
 /** Services by key, as the store has them last. */
 function followCluster(events: SyncEmitter, log: ObserverLog) {
   let cluster: ClusterState | undefined
+  let sweeps = false
   const changed = (change: ClusterChange): void => {
     cluster = change.cluster
+    sweeps = !change.unreadable
   }
   const end = subscribe<SyncEvents>(events, { changed }, log)
-  return { end, service: (key: ServiceKey): Service | undefined => cluster?.service(key) }
+  return { end, service: (key: ServiceKey): Service | undefined => cluster?.service(key), sweeps: () => sweeps }
+}
+
+/** Those that are not as the configuration in force wants them. */
+function parametersOf(live: ObserverOptions['live']): ExplainOptions['parameters'] {
+  return inspections => {
+    const { mode, traffic, ipvs, sysctlRoot } = live.config
+    const decisions = inspections.find(({ family }) => family === 'IPv4')?.decisions ?? new Map()
+    return wrongParameters({ mode, traffic, ipvs, decisions, sysctl: createSysctl(sysctlRoot), kernelRelease: release() })
+  }
 }
 
 interface ServerOptions extends ObserverOptions {

@@ -91,7 +91,7 @@ export interface SyncEvents {
   /** A quarantined Service is programmed again. */
   released: [{ readonly family: IpFamily; readonly service: ServiceKey }]
   /** The kernel was not as we left it; the repair follows. */
-  driftFound: [{ readonly family: IpFamily; readonly drifts: readonly Drift[] }]
+  driftFound: [{ readonly family: IpFamily; readonly drifts: readonly Drift[]; readonly meaning: (drift: Drift) => string }]
   driftRepaired: [{ readonly family: IpFamily; readonly drifts: number }]
   /** The tool prints rules in other words than we wrote them; accepted, said once. */
   aliasesLearned: [{ readonly family: IpFamily; readonly chains: readonly string[] }]

@@ -92,7 +92,8 @@ export class FamilySync<Desired, Observed> {
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
       this.#remark(scope)
-      this.#announceReleased(released.keys())
+      for (const service of released.keys())
+        if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
       this.#announceProgrammed({ scope, applied, input })
       return this.#report(scope, { applied, milliseconds: now() - start })
     } catch (error) {
@@ -113,9 +114,8 @@ export class FamilySync<Desired, Observed> {
       const before = this.#moves
       const outputs = await runQueries(mode.queries('everything'), exec)
       if (this.#desired === undefined || before % 2 === 1 || before !== this.#moves) continue
-      const observed = mode.parse(outputs, 'everything', this.#aliases)
-      const change = { desired: this.#desired, observed, touched: 'everything' as const, sweep: this.#swept }
-      const drifts = this.#drift(this.#desired, observed, 'everything')
+      const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired: this.#desired, sweep: this.#swept }
+      const drifts = this.#drift(this.#desired, change.observed, 'everything')
       return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
     }
     return undefined
@@ -126,8 +126,8 @@ export class FamilySync<Desired, Observed> {
     if (this.#desired === undefined || this.#observed === undefined) return []
     const observed = await this.#read(extent).catch((error: unknown) => {
       // A base chain that is gone makes its query fail: the full read will tell what is left.
-      if (extent === 'base') return undefined
-      throw error
+      if (extent !== 'base') throw error
+      return undefined
     })
     const whole = extent === 'everything' ? observed : undefined
     const drifts = observed === undefined ? [] : this.#drift(this.#desired, observed, extent)
@@ -137,6 +137,11 @@ export class FamilySync<Desired, Observed> {
     this.#observed = whole
     this.markDirty('everything')
     return drifts
+  }
+
+  /** See `Mode.meaning`. */
+  meaning(drift: Drift): string {
+    return this.#options.mode.meaning(drift, this.#decisions)
   }
 
   /** What was not swept is in nobody's way: it may belong to what could not be read. */
@@ -201,9 +206,10 @@ export class FamilySync<Desired, Observed> {
   async #sayingWhatChanged(touched: Scope, repair: () => Promise<Applied>): Promise<Applied> {
     const { mode, events } = this.#options
     if (touched === 'everything' || this.#desired === undefined) return repair()
-    const all = mode.drift(this.#desired, await this.#read('everything'), 'everything')
-    const drifts = all.filter(({ kind, service }) => kind !== 'unexpected' && (service === undefined || !touched.has(service)))
-    if (drifts.length > 0) events.emit('driftFound', { family: mode.family, drifts })
+    const drifts = mode
+      .drift(this.#desired, await this.#read('everything'), 'everything')
+      .filter(({ kind, service }) => kind !== 'unexpected' && (service === undefined || !touched.has(service)))
+    if (drifts.length > 0) events.emit('driftFound', { family: mode.family, drifts, meaning: drift => this.meaning(drift) })
     const applied = await repair()
     if (drifts.length > 0) events.emit('driftRepaired', { family: mode.family, drifts: drifts.length })
     return applied
@@ -273,20 +279,13 @@ export class FamilySync<Desired, Observed> {
     for (const remark of remarks) events.emit('remarked', { family: mode.family, ...remark })
   }
 
-  #announceReleased(released: Iterable<ServiceKey>): void {
-    for (const service of released) {
-      if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
-    }
-  }
-
-  #announceProgrammed(pass: { scope: Scope; applied: Applied; input: PassInput }): void {
+  #announceProgrammed({ scope, applied, input }: { scope: Scope; applied: Applied; input: PassInput }): void {
     const { mode, events } = this.#options
-    const { scope, applied, input } = pass
     const { node, settings } = input
     const total = () => (this.#desired === undefined ? {} : mode.ruleCounts(this.#desired))
     const rules = { written: applied.rules, total }
-    const now = { decisions: this.#decisions, quarantined: this.#quarantine, node, settings, rules }
-    events.emit('programmed', { family: mode.family, scope, ...now })
+    const held = { decisions: this.#decisions, quarantined: this.#quarantine }
+    events.emit('programmed', { family: mode.family, scope, ...held, node, settings, rules })
   }
 
   #report(scope: Scope, done: { readonly applied: Applied; readonly milliseconds: number }): SyncReport {

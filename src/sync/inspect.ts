@@ -40,12 +40,13 @@ export function inspection(found: {
   readonly outputs: readonly string[]
   readonly drifts: readonly Drift[]
   // biome-ignore lint/suspicious/noExplicitAny: as above.
-  readonly change: Change<any, any>
+  readonly change: Omit<Change<any, any>, 'touched'>
   readonly decisions: Decisions
   readonly node: NodeFacts
   readonly settings: TrafficSettings
 }): Inspection {
-  const { mode, outputs, drifts, change, decisions, node, settings } = found
+  const { mode, outputs, drifts, decisions, node, settings } = found
+  const change = { ...found.change, touched: 'everything' as const }
   let tracer: Tracer | undefined
   return {
     family: mode.family,
@@ -87,7 +88,7 @@ export async function survey(options: {
   const drains = new DrainKeeper({ draining: mode.draining, exec, wall: Date.now, earlier })
   const change = { desired: rendered, observed, touched: 'everything' as const, sweep }
   const desired = drains.keep(change)
-  const found = inspection({ mode, outputs, drifts: [], change: { ...change, desired }, decisions, node, settings })
+  const found = inspection({ mode, outputs, drifts: [], change: { desired, observed, sweep }, decisions, node, settings })
   // After the plan, which takes over what only differs in its comments.
   const drifts = mode.drift(desired, observed, 'everything').filter(({ kind }) => sweep || kind !== 'unexpected')
   return { ...found, drifts }

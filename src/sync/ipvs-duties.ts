@@ -63,13 +63,14 @@ function isKernelBefore(release: string, [major, minor]: readonly [number, numbe
 function planned(name: IpvsSysctl, value: number, consequence: string): PlannedParameter {
   const otherwise = `set it on the host (sysctl -w ${name}=${value}); ${consequence}`
   const module = name.startsWith('net.ipv4.vs.') ? { module: 'ip_vs' } : {}
-  return { kind: 'sysctl', name, value, rule: 'exactly', why: 'mode: ipvs', otherwise, ...module }
+  return { kind: 'sysctl', name, value, rule: 'exactly', why: 'mode: ipvs', otherwise, consequence, ...module }
 }
 
 function strictArpParameter(name: (typeof strictArpSysctls)[number]): PlannedParameter {
   const value = name.endsWith('arp_ignore') ? 1 : 2
   const otherwise = `set it on the host (sysctl -w ${name}=${value}), or leave it with ipvs.strictARP: false`
-  return { kind: 'sysctl', name, value, rule: 'exactly', why: 'ipvs.strictARP', otherwise }
+  const consequence = 'without it this node answers ARP requests for load balancer addresses that another node announces'
+  return { kind: 'sysctl', name, value, rule: 'exactly', why: 'ipvs.strictARP', otherwise, consequence }
 }
 
 type TimeoutSettings = Pick<IpvsSettings, 'tcpTimeoutSeconds' | 'tcpFinTimeoutSeconds' | 'udpTimeoutSeconds'>

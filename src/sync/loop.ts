@@ -184,7 +184,7 @@ export class SyncLoop {
       this.#succeeded()
       if (drifts.length > 0) {
         this.#repairing = drifts
-        events.emit('driftFound', { family: sync.family, drifts })
+        events.emit('driftFound', { family: sync.family, drifts, meaning: drift => sync.meaning(drift) })
       }
       this.#checks++
       if (this.#checks % checksUntilRetry === 0) sync.retryQuarantined()

@@ -17,6 +17,8 @@ export interface PlannedParameter {
   readonly why: string
   /** What an operator does where the kernel refuses. */
   readonly otherwise: string
+  /** What follows where it has another value. */
+  readonly consequence?: string
   /** The name of a parameter without which this one has no use. */
   readonly after?: string
   /** The kernel module that brings the parameter. */

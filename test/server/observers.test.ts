@@ -50,6 +50,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
   const log = recordLog()
   const fatal: Error[] = []
   const observers: Observers = startObservers({
+    inspections: async () => [],
     live: { config, loaded },
     events,
     modes: () => [{ family: 'IPv4' }],

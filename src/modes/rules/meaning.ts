@@ -47,6 +47,7 @@ export function sharedMeaning(drift: Drift): string | undefined {
   const place = rulePlace(drift.what)
   if (place === undefined) return undefined
   const { table, chain, rule } = place
+  if (chain === 'KUBE-PROXY-CANARY') return "kube-proxy's alarm for its own flushed rules; no packet meets it"
   const target = rule === undefined ? undefined : targetOf(rule)
   const ofJump = jumps[`${table} ${chain} ${target}`]
   if (ofJump !== undefined && drift.kind === 'missing') return ofJump

@@ -1,0 +1,87 @@
+// One request to the daemon of this node → an object of ours, or a sentence that says who does not answer and what to do.
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { flags as runFlags } from '../config/flags.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
+import { parseSocketAddress } from '../config/socket-address.ts'
+import { hostPort, parseAddress } from '../model/address.ts'
+import { serverHeader } from '../server/http.ts'
+
+export type DaemonAnswer<T> = { readonly object: T } | { readonly problem: string }
+
+/** A full read of a large node's rules takes seconds. */
+const patienceMs = 60_000
+
+export interface DaemonPlace {
+  readonly 'metrics-bind-address'?: string | undefined
+  readonly config?: string
+}
+
+/**
+ * The flag's, else the file's, else the default. Never rejects.
+ * @param options.path with its query; `kind` is what the object says that it is.
+ */
+export async function askDaemon<T>(options: {
+  readonly place: DaemonPlace
+  readonly path: string
+  readonly kind: string
+}): Promise<DaemonAnswer<T>> {
+  const { place, path, kind } = options
+  const found = placeOf(place)
+  if ('problem' in found) return found
+  const { at } = found
+  try {
+    const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(patienceMs) })
+    const body = await response.text()
+    if (response.ok) return read(at, kind, body)
+    return { problem: refusalOf(at, response, body.trim()) }
+  } catch (error) {
+    return { problem: noAnswer(at, error) }
+  }
+}
+
+function placeOf({
+  config = '',
+  'metrics-bind-address': given,
+}: DaemonPlace): { readonly at: string } | { readonly problem: string } {
+  if (given !== undefined || config === '') return toAsk(given ?? String(runFlags['metrics-bind-address'].default))
+  const readFile = (path: string): string => readFileSync(path, 'utf8')
+  const { errors, effective } = loadConfig({ flags: { config }, readFile, hostname: hostname() })
+  return errors[0] === undefined ? toAsk(effective.metricsBindAddress) : { problem: formatProblem(errors[0]) }
+}
+
+/** A server on every address answers on loopback. */
+function toAsk(bind: string): { readonly at: string } | { readonly problem: string } {
+  const socket = parseSocketAddress(bind)
+  if (socket === undefined) return { problem: 'there is no metrics port to ask: metricsBindAddress is empty' }
+  const { address, port } = socket
+  const loopback = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : undefined
+  return { at: hostPort((loopback === undefined ? undefined : parseAddress(loopback)) ?? address, port) }
+}
+
+/** Whoever says that it is this object is believed. */
+function read<T>(at: string, kind: string, body: string): DaemonAnswer<T> {
+  try {
+    const value: unknown = JSON.parse(body)
+    const isOurs = typeof value === 'object' && value !== null && 'apiVersion' in value && 'kind' in value
+    if (isOurs && value.apiVersion === 'switchyard/v1' && value.kind === kind) return { object: value as T }
+  } catch {
+    // Said below.
+  }
+  return { problem: `what answers at ${at} is no Switchyard` }
+}
+
+function refusalOf(at: string, { status, headers }: Response, reason: string): string {
+  const isOurs = headers.get('server') === serverHeader
+  if (!isOurs) return `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?`
+  if (status === 404) return `the Switchyard at ${at} is of another version and does not tell this`
+  return `the Switchyard at ${at} says: ${reason}`
+}
+
+function noAnswer(at: string, error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `${at} takes connections and says nothing; is that port Switchyard's?`
+  const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? ` (${error.cause.code})` : ''
+  return `nothing answers at ${at}${code}: no switchyard runs on this node (in its network namespace), or its metrics are served elsewhere (--metrics-bind-address)`
+}

@@ -1,0 +1,60 @@
+// What the metrics server answers of the kernel: /switchyard/v1/plan and /switchyard/v1/verify. Takes inspections and how things are; knows no socket.
+import { planObject } from '../explain/plan.ts'
+import { planPath } from '../explain/plan-object.ts'
+import { verifyObject } from '../explain/verify.ts'
+import { verifyPath } from '../explain/verify-object.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { Inspection } from '../sync/inspect.ts'
+import type { ParameterState } from '../sync/wanted-parameters.ts'
+import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+
+export interface ExplainOptions {
+  readonly families: readonly IpFamily[]
+  readonly node: string
+  readonly mode: () => string
+  readonly source: string
+  /** False while something cannot be read. */
+  readonly sweeps: () => boolean
+  /** Shared by all who ask (`SharedInspections`). */
+  readonly inspections: () => Promise<readonly Inspection[]>
+  readonly parameters: (inspections: readonly Inspection[]) => Promise<readonly ParameterState[]>
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+export function explainHandlers(options: ExplainOptions): Readonly<Record<string, Handler>> {
+  const { families, node, source } = options
+  const facts = async () => {
+    const inspections = await options.inspections()
+    const common = { node, source, mode: options.mode(), sweeps: options.sweeps(), now: options.now(), inspections }
+    return { ...common, parameters: await options.parameters(inspections) }
+  }
+  const answer = (object: (found: Awaited<ReturnType<typeof facts>>) => object): Handler => {
+    return async () => {
+      try {
+        const found = await facts()
+        const missing = families.filter(family => !found.inspections.some(each => each.family === family))
+        return missing.length > 0 ? notYet(missing) : jsonResponse(200, JSON.stringify(object(found)))
+      } catch (error) {
+        return unavailable(`the kernel cannot be read: ${error instanceof Error ? error.message : error}`)
+      }
+    }
+  }
+  return {
+    [planPath]: answer(found => planObject({ ...found, parameters: found.parameters.map(asChange) })),
+    [verifyPath]: answer(found => verifyObject(found)),
+  }
+}
+
+export function asChange({ name, is, expected, why }: ParameterState) {
+  return { name, from: is ?? null, to: expected, why }
+}
+
+function notYet(missing: readonly IpFamily[]): HttpResponse {
+  const why = 'nothing was programmed yet, the last sync failed, or changes come too thick to look between them'
+  return unavailable(`${missing.join(' and ')} cannot be compared now: ${why}; 'switchyard status' says more, or ask again`)
+}
+
+function unavailable(reason: string): HttpResponse {
+  return textResponse(503, `${reason}\n`, { 'Retry-After': '1' })
+}
