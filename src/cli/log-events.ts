@@ -8,8 +8,6 @@ import { isReminder } from './reminder.ts'
 
 /** How many things a line names before it only counts. */
 const mostNamed = 5
-/** With what they mean, a few are a line already. */
-const mostExplained = 3
 
 export function logSyncEvents(events: SyncEmitter, log: Logger): void {
   events.on('synced', report => {
@@ -40,11 +38,11 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
   })
   events.on('released', ({ family, service }) => log.info({ family, service }, `Service ${service} is programmed again`))
   events.on('driftFound', ({ family, drifts, meaning }) => {
-    const named = drifts.slice(0, mostExplained).map(drift => {
+    const named = drifts.slice(0, mostNamed).map(drift => {
       const { kind, what, service } = drift
       return `${kind}: ${what}${service === undefined ? '' : ` (Service ${service})`}, so ${meaning(drift)}`
     })
-    const more = drifts.length > mostExplained ? ` and ${drifts.length - mostExplained} more` : ''
+    const more = drifts.length > mostNamed ? ` and ${drifts.length - mostNamed} more` : ''
     log.warn(
       { family, drifts: drifts.length },
       `someone changed the kernel's ${family} rules: ${named.join('; ')}${more}; repairing`,
