@@ -4,7 +4,7 @@ import type { IpFamily } from '../model/address.ts'
 import type { TrafficSettings } from '../model/node.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import type { Originals } from '../sync/originals.ts'
-import { enableRouteLocalnet } from '../sync/route-localnet.ts'
+import { enableRouteLocalnet, routeLocalnet, whyRouteLocalnet } from '../sync/route-localnet.ts'
 import type { Logger } from './log.ts'
 
 export function keepRouteLocalnet(options: {
@@ -25,9 +25,9 @@ export function keepRouteLocalnet(options: {
     enableRouteLocalnet({ sysctl, settings: current, hasNodePorts: needed, originals })
       .then(changed => {
         if (changed !== undefined && wasSet) {
-          log.warn(`someone changed a kernel parameter: set back ${changed}`)
+          log.warn(`someone changed ${routeLocalnet} to ${changed.from}: set back to 1 (${whyRouteLocalnet})`)
           events.emit('driftRepaired', { family, drifts: 1 })
-        } else if (changed !== undefined) log.info(changed)
+        } else if (changed !== undefined) log.info(`${routeLocalnet}: ${changed.from} -> 1 (${whyRouteLocalnet})`)
         wasSet = needed
         complained = false
       })

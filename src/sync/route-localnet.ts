@@ -6,19 +6,21 @@ import type { Originals } from './originals.ts'
 
 export const routeLocalnet = 'net.ipv4.conf.all.route_localnet'
 
-/** Gives what was changed, in words; undefined where nothing was to do. Throws where the kernel refuses. */
+export const whyRouteLocalnet = 'so that node ports answer on 127.0.0.1: iptables.localhostNodePorts'
+
+/** Gives what it was before; undefined where nothing was to do. Throws where the kernel refuses. */
 export async function enableRouteLocalnet(options: {
   readonly sysctl: Sysctl
   readonly settings: TrafficSettings
   readonly hasNodePorts: boolean
   /** Where the value from before is kept, for cleanup. */
   readonly originals?: Originals | undefined
-}): Promise<string | undefined> {
+}): Promise<{ readonly from: string } | undefined> {
   const { sysctl, settings, hasNodePorts, originals } = options
   if (!hasNodePorts || !servesLocalhostNodePorts(settings, 'IPv4')) return undefined
   const before = await sysctl.read(routeLocalnet)
   if (before === '1') return undefined
   if (before !== undefined) await originals?.record(routeLocalnet, { from: before, to: '1' })
   await sysctl.write(routeLocalnet, '1')
-  return `${routeLocalnet}: ${before ?? 'absent'} -> 1, so that node ports answer on 127.0.0.1 (iptables.localhostNodePorts)`
+  return { from: before ?? 'absent' }
 }

@@ -1,0 +1,62 @@
+// What the metrics server answers of the kernel, from inspections made by hand.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { PlanObject } from '../../src/explain/plan-object.ts'
+import type { VerifyObject } from '../../src/explain/verify-object.ts'
+import { ipFamilies } from '../../src/model/address.ts'
+import { type ExplainOptions, explainHandlers } from '../../src/server/explain-handlers.ts'
+import { goldenKernel, surveyOf } from '../support/golden-kernel.ts'
+import { loadScenario } from '../support/scenario.ts'
+
+const scenario = loadScenario('clusterip')
+const exec = goldenKernel(scenario, 'iptables', 'IPv4')
+const parameter = { name: 'net.x', is: '0', expected: '1', why: 'a test', consequence: 'without it nothing works' }
+
+async function get(path: string, fields: Partial<ExplainOptions> = {}) {
+  const found = await surveyOf(scenario, exec, { mode: 'iptables', family: 'IPv4' })
+  const handler = explainHandlers({
+    ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => 0 },
+    inspections: async () => [found],
+    parameters: async () => [],
+    ...fields,
+  })[path]
+  assert.ok(handler !== undefined)
+  return handler({ path, query: new URLSearchParams(), accept: undefined })
+}
+
+describe('/switchyard/v1/verify', () => {
+  it('tells of differences, kernel parameters among them', async () => {
+    const { status, body } = await get('/switchyard/v1/verify', { parameters: async () => [parameter] })
+    assert.equal(status, 200)
+    const { clean, drifts, families } = JSON.parse(body) as VerifyObject
+    assert.deepEqual([clean, families], [false, ['IPv4']])
+    const [ofParameter] = drifts
+    assert.deepEqual(ofParameter, {
+      ...{ family: null, kind: 'changed', what: 'kernel parameter net.x: 0, expected 1 (a test)', service: null },
+      meaning: 'without it nothing works',
+    })
+    assert.ok(drifts.some(({ what }) => what === 'nat chain KUBE-PROXY-CANARY'))
+  })
+
+  for (const [title, fields, reason] of [
+    ['a family was not compared', { families: ipFamilies }, /^IPv6 cannot be compared now: /],
+    ['the kernel cannot be read', { inspections: () => Promise.reject(new Error('no such program')) }, /no such program/],
+  ] as const) {
+    it(`says why not, with 503, where ${title}`, async () => {
+      const { status, body } = await get('/switchyard/v1/verify', fields)
+      assert.equal(status, 503)
+      assert.match(body, reason)
+    })
+  }
+})
+
+it('/switchyard/v1/plan tells what would change', async () => {
+  const { status, body } = await get('/switchyard/v1/plan', { parameters: async () => [parameter] })
+  assert.equal(status, 200)
+  const { kind, empty, parameters, families } = JSON.parse(body) as PlanObject
+  assert.deepEqual([kind, empty, parameters], ['Plan', false, [{ name: 'net.x', from: '0', to: '1', why: 'a test' }]])
+  assert.deepEqual(
+    families[0]?.services.map(({ service }) => service),
+    [null],
+  )
+})
