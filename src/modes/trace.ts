@@ -21,7 +21,7 @@ export interface Packet {
 export interface TraceStep {
   /** `nat chain KUBE-SERVICES`, `virtual server -t 10.96.0.1:80`. */
   readonly where: string
-  /** The rule as iptables-save prints it without `-A CHAIN `; the scheduler and flags of a virtual server. */
+  /** The rule as iptables-save prints it without `-A CHAIN `; the scheduler and flags of a virtual server; `policy DROP`. */
   readonly what: string
 }
 
@@ -42,8 +42,13 @@ export interface Branch {
 
 export interface Trace {
   readonly branches: readonly Branch[]
+  /** The packet's, but for the node's own to one of its own addresses: there the kernel takes that one as the source. */
+  readonly source: Address
+  /** Undefined: by chance, as the probabilities say. Else what it depends on, in words, and the probabilities are those of any client. */
+  readonly choice: string | undefined
   /** What could not be judged, such as a match in a rule of others, in words; what follows from it may be wrong. */
   readonly unsure: readonly string[]
 }
 
+/** Nothing is kept between calls but what `outputs` say, understood as far as packets came. */
 export type Tracer = (packet: Packet) => Trace

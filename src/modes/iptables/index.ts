@@ -18,6 +18,7 @@ import { iptablesMeaning } from './meaning.ts'
 import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
 import { render } from './render.ts'
 import type { Desired } from './state.ts'
+import { tracer } from './trace.ts'
 
 export type IptablesMode = Mode<Desired, Observed>
 
@@ -38,7 +39,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     drift: driftOf,
     learnAliases,
     meaning: iptablesMeaning,
-    tracer: () => () => ({ branches: [], unsure: [] }),
+    tracer,
     ruleCounts,
     dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),
     packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },

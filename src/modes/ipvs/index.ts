@@ -18,6 +18,7 @@ import { parse, queries } from './parse.ts'
 import { render } from './render.ts'
 import { hasServiceChains, planRules, rulesWanted } from './rules.ts'
 import type { Desired, Observed } from './state.ts'
+import { tracer } from './trace.ts'
 import type { IpvsAbilities } from './virtual-servers.ts'
 
 export type IpvsMode = Mode<Desired, Observed>
@@ -51,7 +52,7 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     drift: (desired, observed, extent) => driftOf({ desired, observed, family }, extent),
     learnAliases: (desired, observed) => learnAliases(rulesWanted(desired, family), observed.rules),
     meaning: ipvsMeaning,
-    tracer: () => () => ({ branches: [], unsure: [] }),
+    tracer: outputs => tracer(outputs, family),
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     // Not only those of node ports: a service address that another link carries is not on ours.
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),

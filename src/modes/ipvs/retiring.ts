@@ -24,6 +24,7 @@ import { serviceLink } from './names.ts'
 import { parse, queries } from './parse.ts'
 import { startOver } from './render.ts'
 import type { Desired, Observed } from './state.ts'
+import { tracer } from './trace.ts'
 import { nodePortAddresses } from './virtual-servers.ts'
 
 export type RetiringIpvsMode = Mode<Desired, Observed>
@@ -52,7 +53,7 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     drift: () => [],
     learnAliases: () => new Map(),
     meaning: ({ what }) => what,
-    tracer: () => () => ({ branches: [], unsure: [] }),
+    tracer: outputs => tracer(outputs, family),
     ruleCounts: () => ({}),
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
     draining: drainContract(family),

@@ -1,12 +1,15 @@
 // All cases in one mode of the proxy, as tests: one lab, one test a case, one sub-test a flow. Cases follow each other in the
 // running proxy, so each is also a live change from the one before; a case with a configuration gets a proxy of its own.
+// For each flow `trace` must say what its packets met.
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
+import type { Backend } from '../../../src/kernel/iptables.ts'
 import { defaultServe, type Lab, type LabOptions, startLab } from '../lab/lab.ts'
 import { type ProxyOptions, type RunningProxy, startProxy } from '../lab/proxy.ts'
 import { type Case, loadCases } from './cases.ts'
 import { checkFlow } from './check.ts'
 import type { Flow, ProxyMode } from './flow.ts'
+import { complainAboutTrace, readTracers, type Tracers } from './trace.ts'
 
 export interface PacketSuite {
   readonly mode: ProxyMode
@@ -43,14 +46,15 @@ export function definePacketTests(suite: PacketSuite): void {
   for (const each of cases) {
     test(each.name, { concurrency: sideBySide }, async t => {
       const lab = await stage.set(each)
+      const tracers = await readTracers(lab, { mode, backend: backendOf(commandLine) })
       const [sticky, others] = [each.flows.filter(flow => flow.sticky), each.flows.filter(flow => !flow.sticky)]
-      await Promise.all(others.map(flow => subTest({ t, lab, flow, run })))
+      await Promise.all(others.map(flow => subTest({ t, lab, tracers, flow, run })))
       // A source that two flows use at the same time would be remembered for both: one by one, but for the families.
       await Promise.all(
         (['ipv4', 'ipv6'] as const).map(family =>
           oneByOne(
             sticky.filter(flow => flow.to.family === family),
-            { t, lab, run },
+            { t, lab, tracers, run },
           ),
         ),
       )
@@ -72,6 +76,12 @@ function chosen(cases: readonly Case[], { only = cases.map(({ name }) => name), 
     .filter((_, position) => half === undefined || position % 2 === remainder[half])
 }
 
+/** Of the lab's proxy; what it finds out by itself where nobody names one is the only one that user-mode Linux has. */
+function backendOf(commandLine: readonly string[]): Backend {
+  const named = commandLine[commandLine.indexOf('--iptables-backend') + 1]
+  return commandLine.includes('--iptables-backend') && named === 'nft' ? 'nft' : 'legacy'
+}
+
 function usesSctp({ flows }: Case): boolean {
   return flows.some(({ to }) => to.protocol === 'SCTP')
 }
@@ -79,6 +89,7 @@ function usesSctp({ flows }: Case): boolean {
 interface Running {
   readonly t: TestContext
   readonly lab: Lab
+  readonly tracers: Tracers
   readonly run: Set<Flow>
 }
 
@@ -86,12 +97,13 @@ async function oneByOne(flows: readonly Flow[], running: Running): Promise<void>
   for (const flow of flows) await subTest({ ...running, flow })
 }
 
-function subTest({ t, lab, flow, run }: Running & { readonly flow: Flow }): Promise<void> {
+function subTest({ t, lab, tracers, flow, run }: Running & { readonly flow: Flow }): Promise<void> {
   return t.test(flow.title, async sub => {
     run.add(flow)
     if (typeof flow.expect === 'object' && 'notSupported' in flow.expect)
       sub.diagnostic(`not supported: ${flow.expect.notSupported}`)
     else await checkFlow(lab, flow)
+    assert.equal(complainAboutTrace(flow, { lab, tracers }), undefined)
   })
 }
 
