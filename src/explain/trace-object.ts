@@ -18,6 +18,8 @@ export interface TraceObject {
   /** Whose address and port that is. */
   readonly service: TracedService | null
   readonly verdict: 'endpoints' | 'refused' | 'dropped' | 'not a Service'
+  /** What becomes of what part of connections like this, 0 to 1, together 1: where rules are missing, some may go to endpoints and others not. */
+  readonly shares: { readonly endpoints: number; readonly refused: number; readonly dropped: number; readonly untouched: number }
   /** The verdict and its reasons, in sentences. */
   readonly summary: readonly string[]
   /** The chain or virtual server that chooses the endpoint, or the rule that refuses or drops. */
@@ -64,7 +66,7 @@ export interface TracedCandidate {
   readonly endpoint: string
   readonly pod: string | null
   readonly node: string | null
-  /** 0 to 1. */
+  /** 0 to 1. Where the choice is not by chance, of any client: `summary` says what it depends on. */
   readonly probability: number
   /** In ipvs mode. */
   readonly weight: number | null

@@ -1,0 +1,155 @@
+// The verdict and its reasons, in sentences: the first says what happens, the others why.
+import { type Address, contains, isLoopback } from '../model/address.ts'
+import { isProxied } from '../model/service-port.ts'
+import { isOwn, portsAt } from './addresses.ts'
+import type { Traced } from './trace.ts'
+import { decidedBy } from './trace-steps.ts'
+
+export function summaryOf(traced: Traced): readonly string[] {
+  const { shares, trace } = traced
+  return [
+    ...(shares.endpoints > 0 ? goesTo(traced) : []),
+    ...(shares.refused > 0 ? [`${part(shares.refused)}Refused: ${whyRefused(traced)}.`] : []),
+    ...(shares.dropped > 0 ? [`${part(shares.dropped)}Dropped without an answer: ${whyDropped(traced)}.`] : []),
+    ...(shares.untouched > 0 ? untouched(traced) : []),
+    ...(trace.choice === undefined ? [] : [`The endpoint is chosen as ${trace.choice}.`]),
+    ...affinity(traced),
+    ...difference(traced),
+  ]
+}
+
+/** Nothing where it is all of them. */
+function part(share: number): string {
+  return share > 0.999_999 ? '' : `${percent(share)} of connections like this: `
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1).replace(/\.0$/, '')} %`
+}
+
+function goesTo({ candidates, at, shares }: Traced): readonly string[] {
+  const [first, ...others] = candidates
+  if (first === undefined) return []
+  const service = at === undefined ? '' : ` of ${at.servicePort.name}`
+  if (others.length === 0)
+    return [
+      `${part(shares.endpoints)}Goes to ${first.endpoint}, ${at === undefined ? 'by rules of others' : `the only endpoint${service} for it`}.`,
+    ]
+  const equal = candidates.every(({ probability }) => Math.abs(probability - first.probability) < 1e-6)
+  const chances = equal ? 'each with the same chance' : 'with different chances'
+  return [`${part(shares.endpoints)}Goes to one of ${candidates.length} endpoints${service}, ${chances}.`]
+}
+
+function whyRefused(traced: Traced): string {
+  const { at, endpoints, inspection, to, policy } = traced
+  if (at === undefined) return `${whyNobody(traced)}; ${ruleWords(traced)}`
+  const { decision } = at
+  const fate = at.kind === 'cluster IP' ? decision.internal : decision.external
+  if (fate === 'reject') return `${at.servicePort.name} has ${noEndpoints(traced)}`
+  if (fate === 'drop' && inspection.mode === 'ipvs' && policy?.policy === 'Local')
+    return `${policy.field} is Local and none of ${endpoints.length} endpoints is on this node (ipvs mode refuses where iptables mode drops)`
+  return `the kernel refuses ${to.address}:${to.port}, although ${at.servicePort.name} has endpoints; ${ruleWords(traced)}`
+}
+
+function noEndpoints({ endpoints }: Traced): string {
+  if (endpoints.length === 0) return 'no endpoint at all: no pod matches its selector, or none has an address yet'
+  return endpoints.length === 1 ? 'one endpoint, and it is not ready' : `${endpoints.length} endpoints, and none is ready`
+}
+
+function whyDropped(traced: Traced): string {
+  const { at, endpoints, from, policy, inspection } = traced
+  if (at === undefined) return ruleWords(traced)
+  const ranges = at.servicePort.loadBalancerSourceRanges
+  if (at.kind === 'load balancer' && ranges.length > 0 && !ranges.some(range => contains(range, from.address as Address)))
+    return `${from.address} is in none of loadBalancerSourceRanges (${ranges.join(', ')})`
+  const here = endpoints.filter(({ local }) => local)
+  if (policy?.policy === 'Local' && at.decision.local.length === 0) {
+    const which =
+      here.length === 0
+        ? `of ${endpoints.length} endpoints none is on ${inspection.node.name}`
+        : 'none of those on this node is ready'
+    return `${policy.field} is Local, and ${which}`
+  }
+  return `the kernel drops it, although ${at.servicePort.name} has endpoints; ${ruleWords(traced)}`
+}
+
+function ruleWords({ trace }: Traced): string {
+  const step = decidedBy(trace.branches.filter(({ verdict }) => verdict !== 'endpoint'))
+  return step === null ? 'no rule says why' : `${step.where} has ${step.what}`
+}
+
+function untouched(traced: Traced): readonly string[] {
+  const { at, shares, inspection, to } = traced
+  const own = isOwn(inspection, to.address as Address)
+  const then = own
+    ? `It is left to this node's own processes: one that listens on ${to.port}/${to.protocol} answers, else it is refused.`
+    : "No Service rule takes it: it goes on by this node's routes, as any packet does."
+  const why = at === undefined ? whyNobody(traced) : whyNotTaken(traced)
+  return [
+    `${part(shares.untouched)}${shares.untouched > 0.999_999 && at === undefined ? 'Not a Service' : 'Not translated'}: ${why}.`,
+    then,
+  ]
+}
+
+/** The address and port are a Service's, and yet nothing takes the packet. */
+function whyNotTaken({ at, from, to, inspection }: Traced): string {
+  if (at === undefined) return ''
+  const { name, nodePort } = at.servicePort
+  const { settings, mode } = inspection
+  const loopback = isLoopback(to.address as Address)
+  if (at.kind === 'node port') {
+    if (loopback && mode === 'ipvs') return `node port ${nodePort} is ${name}'s, but ipvs mode serves none on loopback addresses`
+    if (loopback && to.family === 'IPv6') return `node port ${nodePort} is ${name}'s, but there are none on ::1`
+    if (loopback && !settings.localhostNodePorts)
+      return `node port ${nodePort} is ${name}'s, but iptables.localhostNodePorts is off`
+    if (settings.nodePortAddresses !== 'all') {
+      const chosen =
+        settings.nodePortAddresses === 'primary' ? "the node's primary address" : settings.nodePortAddresses.join(', ')
+      return `node port ${nodePort} is ${name}'s, but nodePortAddresses lets it answer only at ${chosen}`
+    }
+  }
+  const leaves = from.kind === 'node' && at.kind !== 'node port' && at.kind !== 'cluster IP' && at.decision.external === 'reject'
+  if (leaves)
+    return `${name} has no endpoint, and the node's own connections to its external addresses are not refused but leave the node`
+  return `${to.address}:${to.port}/${to.protocol} is ${name}'s, but the kernel has no rule that takes it`
+}
+
+/** Nobody's address, or an address without this port. */
+function whyNobody(traced: Traced): string {
+  const { to, inspection, cluster } = traced
+  const address = to.address as Address
+  const there = portsAt(address, inspection)
+  const isNode = isOwn(inspection, address)
+  const services = there.filter(({ kind }) => kind !== 'node port')
+  if (services.length > 0) {
+    const ports = services.map(({ port, protocol }) => `${port}/${protocol}`)
+    const names = [...new Set(services.map(({ servicePort }) => servicePort.service))].join(', ')
+    return `${address} is ${names}'s, which has no port ${to.port}/${to.protocol} there, only ${ports.join(', ')}`
+  }
+  if (isNode) {
+    const same = there.find(({ port }) => port === to.port)
+    const other = same === undefined ? '' : `; ${same.port}/${same.protocol} is ${same.servicePort.name}'s`
+    return `no Service has node port ${to.port}/${to.protocol}${other}`
+  }
+  const unserved = [...cluster.services()].find(
+    each => !isProxied(each) && [...each.clusterIPs, ...each.externalIPs, ...each.loadBalancerAddresses].includes(address),
+  )
+  if (unserved !== undefined)
+    return `${address} is ${unserved.namespace}/${unserved.name}'s, which is not ours to serve (headless, or another proxy's)`
+  return `no Service has the address ${address}`
+}
+
+function affinity({ at, shares }: Traced): readonly string[] {
+  const seconds = at?.servicePort.affinityTimeoutSeconds
+  if (seconds === undefined || shares.endpoints === 0) return []
+  return [
+    `Session affinity: a client that was here within the last ${seconds} s is sent where it was; the chances are those of a new one.`,
+  ]
+}
+
+/** The verdict is what the kernel does; whether that is as it should be, is said as well. */
+function difference({ drifts }: Traced): readonly string[] {
+  if (drifts.length === 0) return []
+  const what = drifts.length === 1 ? 'one difference' : `${drifts.length} differences`
+  return [`The kernel is not as it should be: ${what}, see below.`]
+}
