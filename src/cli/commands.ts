@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, Command>> = {
   status: { about: 'ask the daemon of this node how it is', load: () => import('./status.ts') },
   plan: { about: "say what would change in this node's kernel", load: () => import('./plan.ts') },
   verify: { about: "compare this node's kernel with what it should hold", load: () => import('./verify.ts') },
+  trace: { about: 'say what would become of a packet, and why', load: () => import('./trace.ts') },
   cleanup: { about: 'remove everything of ours from this node', load: () => import('./cleanup.ts') },
   help: { about: 'print this', load: async () => ({ main: async () => print(usage()) }) },
 }

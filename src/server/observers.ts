@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
 import type { Note } from '../events/note.ts'
 import { createPublisher, type Publisher } from '../events/publisher.ts'
+import { tracePath } from '../explain/trace-object.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
@@ -32,6 +33,7 @@ import { keepListening, type ListeningServer } from './keep-listening.ts'
 import { metricsHandler } from './metrics-server.ts'
 import { NodeStatus, statusHandler } from './node-status.ts'
 import { statusPath } from './status-object.ts'
+import { traceHandler } from './trace-handler.ts'
 
 export interface ObserverOptions {
   /** What is in force, read anew whenever it is needed. Node name and addresses count as they are at the start. */
@@ -127,7 +129,8 @@ export function startObservers(options: ObserverOptions): Observers {
     parameters: parametersOf(live),
     now: clock.wall,
   })
-  const routes = { [statusPath]: statusHandler(status), ...explain, ...options.routes }
+  const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, now: clock.wall })
+  const routes = { [statusPath]: statusHandler(status), ...explain, [tracePath]: trace, ...options.routes }
   const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 
   return {
@@ -170,7 +173,12 @@ function followCluster(events: SyncEmitter, log: ObserverLog) {
     sweeps = !change.unreadable
   }
   const end = subscribe<SyncEvents>(events, { changed }, log)
-  return { end, service: (key: ServiceKey): Service | undefined => cluster?.service(key), sweeps: () => sweeps }
+  return {
+    end,
+    service: (key: ServiceKey): Service | undefined => cluster?.service(key),
+    sweeps: () => sweeps,
+    cluster: () => cluster,
+  }
 }
 
 /** Those that are not as the configuration in force wants them. */

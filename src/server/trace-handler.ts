@@ -1,0 +1,51 @@
+// What the metrics server answers at /switchyard/v1/trace. Takes inspections and the cluster; knows no socket.
+import { traceObject } from '../explain/trace.ts'
+import type { IpFamily } from '../model/address.ts'
+import type { ClusterView } from '../sync/decisions.ts'
+import type { Inspection } from '../sync/inspect.ts'
+import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+
+export interface TraceOptions {
+  /** Shared by all who ask (`SharedInspections`). */
+  readonly inspections: () => Promise<readonly Inspection[]>
+  /** Undefined before the source told anything. */
+  readonly cluster: () => ClusterView | undefined
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Longer than any name that there can be. */
+const longest = 600
+
+export function traceHandler({ inspections, cluster, now }: TraceOptions): Handler {
+  return async ({ query }) => {
+    const [from, to] = [query.get('from') ?? '', query.get('to') ?? '']
+    const family = query.get('family') ?? undefined
+    if (from === '' || to === '') return refused('ask with ?from=FROM&to=TO, as `switchyard trace --help` explains them')
+    if (from.length + to.length > longest) return refused('FROM and TO are longer than any name')
+    if (!isFamily(family)) return refused(`family is IPv4 or IPv6, not ${JSON.stringify(family)}`)
+    const known = cluster()
+    if (known === undefined) return notNow
+    try {
+      const found = await inspections()
+      if (found.length === 0) return notNow
+      const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
+      return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
+    } catch (error) {
+      return textResponse(503, `the kernel cannot be read: ${error instanceof Error ? error.message : error}\n`, { 'Retry-After': '1' })
+    }
+  }
+}
+
+function isFamily(text: string | undefined): text is IpFamily | undefined {
+  return text === undefined || text === 'IPv4' || text === 'IPv6'
+}
+
+function refused(problem: string): HttpResponse {
+  return textResponse(400, `${problem}\n`)
+}
+
+const why = 'nothing was programmed yet, the last sync failed, or changes come too thick to look between them'
+const notNow = textResponse(503, `the kernel cannot be traced now: ${why}; 'switchyard status' says more, or ask again\n`, {
+  'Retry-After': '1',
+})
