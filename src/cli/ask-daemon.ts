@@ -76,6 +76,8 @@ function refusalOf(at: string, { status, headers }: Response, reason: string): s
   const isOurs = headers.get('server') === serverHeader
   if (!isOurs) return `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?`
   if (status === 404) return `the Switchyard at ${at} is of another version and does not tell this`
+  // It was asked for what is not there, and says so in words of its own.
+  if (status === 400) return reason
   return `the Switchyard at ${at} says: ${reason}`
 }
 

@@ -1,6 +1,6 @@
 // The trace object → what a person reads: the verdict first, then whose address it is, who decides, the endpoints and what else there is to know.
 // Pure; colour is the caller's to give. Texts of the kernel and of others are shown without control characters: a terminal obeys those.
-import type { TracedDrift, TraceObject, TraceSender } from '../explain/trace-object.ts'
+import type { TracedDrift, TraceObject } from '../explain/trace-object.ts'
 import type { TraceStep } from '../modes/trace.ts'
 import { type Cell, type Paint, type Style, table } from './table.ts'
 
@@ -30,11 +30,11 @@ function heading(trace: TraceObject, { paint, width }: TraceTextOptions): string
   const { from, to, node, mode, summary } = trace
   const { word, style } = verdictOf(trace)
   const goal = `${to.family === 'IPv6' ? `[${to.address}]` : to.address}:${to.port}/${to.protocol}`
-  const given = plain(to.given)
-  const where = [goal, to.address].includes(given) || goal.startsWith(`${given}/`) || goal === given ? goal : `${goal} (${given})`
-  const title = `${senderText(from)} -> ${where}, on ${plain(node)} in mode ${plain(mode)}`
+  const sender = from.kind === 'outside' ? 'a client outside' : from.kind === 'node' ? 'this node' : 'a pod'
   return [
-    `${paint(style, word)}  ${paint('title', title)}`,
+    `${paint(style, word)}  ${paint('title', `${plain(from.given)} -> ${plain(to.given)}`)}`,
+    `  ${from.address} (${sender}) -> ${goal}, on node ${plain(node)}, mode ${plain(mode)}`,
+    '',
     ...summary.flatMap(sentence => wrap(plain(sentence), { width, indent: '  ' })),
   ].join('\n')
 }
@@ -45,16 +45,18 @@ function verdictOf({ verdict, shares }: TraceObject): { readonly word: string; r
   return shares.endpoints > 0.999_999 ? { word: 'ANSWERED', style: 'good' } : { word: 'PARTLY ANSWERED', style: 'bad' }
 }
 
-function senderText({ given, address, kind }: TraceSender): string {
-  if (given === address) return kind === 'outside' ? address : `${address} (${kind === 'node' ? 'this node' : 'a pod'})`
-  return `${plain(given)} (${address})`
-}
+const addressWords = {
+  'cluster IP': 'cluster IP',
+  'external address': 'external address',
+  'load balancer': "load balancer's address",
+  'node port': 'node port',
+} as const
 
 function facts(trace: TraceObject, options: TraceTextOptions): string {
   const { service, decidedBy, masquerade, candidates } = trace
   const lines: (readonly [string, string])[] = []
   if (service !== null) {
-    lines.push(['Service', `${service.port}, type ${service.type}; this is its ${service.addressKind}`])
+    lines.push(['Service', `${service.port}, type ${service.type}; this is its ${addressWords[service.addressKind]}`])
     lines.push(['Policy', service.policy])
   }
   if (decidedBy !== null) lines.push(['Decided by', `${decidedBy.where}: ${decidedBy.what}`])

@@ -2,6 +2,7 @@
 import type { Endpoint } from '../model/endpoint.ts'
 import { type Traced, whoIs } from './trace.ts'
 import type { TracedOther } from './trace-object.ts'
+import { isFenced } from './trace-policy.ts'
 
 export function othersOf(traced: Traced): readonly TracedOther[] {
   const got = new Set(traced.candidates.map(({ endpoint }) => endpoint))
@@ -10,12 +11,14 @@ export function othersOf(traced: Traced): readonly TracedOther[] {
     .map(endpoint => ({ ...whoIs(endpoint.hostPort, traced), reason: reasonAgainst(endpoint, traced) }))
 }
 
-function reasonAgainst(endpoint: Endpoint, { at, policy, endpoints, inspection }: Traced): string {
+function reasonAgainst(endpoint: Endpoint, { at, policy, endpoints, inspection, from, shares }: Traced): string {
   if (at === undefined || policy === undefined) return ''
   const { decision } = at
   const selected = policy.policy === 'Local' ? decision.local : decision.cluster
-  if (selected.some(({ hostPort }) => hostPort === endpoint.hostPort))
-    return 'is to get connections, and the kernel sends it none'
+  if (selected.some(({ hostPort }) => hostPort === endpoint.hostPort)) {
+    if (isFenced(at, from.address)) return 'the sender is in no source range'
+    return shares.endpoints > 0 ? 'is to get connections, and the kernel sends it none' : 'none comes this far: see above'
+  }
   const others = endpoints.filter(each => policy.policy === 'Cluster' || each.local)
   if (policy.policy === 'Local' && !endpoint.local) return `on another node, and ${policy.field} is Local`
   if (endpoint.terminating && endpoint.serving && others.some(({ ready }) => ready)) return 'terminating, while others are ready'

@@ -1,4 +1,6 @@
-// Which traffic policy counts for a sender at an address of a Service.
+// Which traffic policy counts for a sender at an address of a Service, and whether source ranges keep it out.
+
+import { type Address, contains } from '../model/address.ts'
 import type { TrafficPolicy } from '../model/objects.ts'
 import type { PortAt } from './addresses.ts'
 import type { TraceSender } from './trace-object.ts'
@@ -22,4 +24,10 @@ export function policyFor({ kind, decision, servicePort }: PortAt, sender: Trace
   if (mode === 'ipvs' && decision.local.length > 0)
     return { policy, field, words: `${words}, for ${insider} too, since ipvs mode has one list of endpoints for all` }
   return { policy: 'Cluster', field, words: `${words} is for clients outside; for ${insider} it is Cluster` }
+}
+
+/** Source ranges fence the load balancer's addresses alone. */
+export function isFenced({ kind, servicePort }: PortAt, sender: string): boolean {
+  const ranges = servicePort.loadBalancerSourceRanges
+  return kind === 'load balancer' && ranges.length > 0 && !ranges.some(range => contains(range, sender as Address))
 }

@@ -1,8 +1,9 @@
 // The verdict and its reasons, in sentences: the first says what happens, the others why.
-import { type Address, contains, isLoopback } from '../model/address.ts'
+import { type Address, isLoopback } from '../model/address.ts'
 import { isProxied } from '../model/service-port.ts'
 import { isOwn, portsAt } from './addresses.ts'
 import type { Traced } from './trace.ts'
+import { isFenced } from './trace-policy.ts'
 import { decidedBy } from './trace-steps.ts'
 
 export function summaryOf(traced: Traced): readonly string[] {
@@ -59,9 +60,10 @@ function noEndpoints({ endpoints }: Traced): string {
 function whyDropped(traced: Traced): string {
   const { at, endpoints, from, policy, inspection } = traced
   if (at === undefined) return ruleWords(traced)
-  const ranges = at.servicePort.loadBalancerSourceRanges
-  if (at.kind === 'load balancer' && ranges.length > 0 && !ranges.some(range => contains(range, from.address as Address)))
-    return `${from.address} is in none of loadBalancerSourceRanges (${ranges.join(', ')})`
+  if (isFenced(at, from.address)) {
+    const advice = from.given === 'outside' ? '; write the address of a client instead of `outside` where it matters' : ''
+    return `${from.address} is in none of loadBalancerSourceRanges (${at.servicePort.loadBalancerSourceRanges.join(', ')})${advice}`
+  }
   const here = endpoints.filter(({ local }) => local)
   if (policy?.policy === 'Local' && at.decision.local.length === 0) {
     const which =

@@ -39,8 +39,8 @@ interface Course {
   choice: string | undefined
 }
 
-/** Enough for the rules of 20,000 refused Services after each of 250 endpoints' ways. */
-const mostRules = 5_000_000
+/** Enough for the rules of 20,000 refused Services after each of 250 endpoints' ways, and for Services of 10,000 endpoints. */
+const most = { rules: 5_000_000, partings: 10_000 }
 
 export function tracePacket(packet: Packet, kernel: KernelState): Trace {
   const { localAddresses, origin, destination } = packet
@@ -48,7 +48,7 @@ export function tracePacket(packet: Packet, kernel: KernelState): Trace {
     localAddresses.has(address) || kernel.ownAddresses.has(address) || isLoopbackRange(address)
   const source = origin === 'node' && isLocal(destination) ? destination : packet.source
   const surroundings: Surroundings = { isLocal, isInSet: kernel.isInSet }
-  const walk: Walk = { rules: kernel.rules, surroundings, unsure: new Set(), budget: mostRules }
+  const walk: Walk = { rules: kernel.rules, surroundings, unsure: new Set(), budget: { ...most } }
   const course: Course = { walk, kernel, choice: undefined }
   const start: Going = { packet: firstHook(packet, source), share: 1, path: [], masquerade: undefined, weight: undefined }
   const branches = origin === 'node' ? fromNode(course, start) : fromLink(course, start)

@@ -108,8 +108,8 @@ const silentMatches: ReadonlySet<string> = new Set([
 
 /** Most rules name one address, as text that the kernel prints in one way. */
 function isIn(range: string, address: Address): Answer {
-  const [network = '', length = ''] = range.split('/')
-  if (length === '' || length === '128' || (length === '32' && !network.includes(':'))) return network === address
+  const isOne = range.endsWith('/128') || (range.endsWith('/32') && !range.includes(':')) || !range.includes('/')
+  if (isOne) return range.startsWith(address) && (range.length === address.length || range[address.length] === '/')
   const cidr = parseCidr(range)
   return cidr === undefined ? undefined : contains(cidr, address)
 }

@@ -28,8 +28,8 @@ export interface Walk {
   readonly rules: SavedRules
   readonly surroundings: Surroundings
   readonly unsure: Set<string>
-  /** How many rules may still be looked at: rules that match by chance and return double the ways. */
-  budget: number
+  /** How many rules may still be looked at, and how often a way may still part: rules that match by chance and return double the ways. */
+  budget: { rules: number; partings: number }
 }
 
 interface Within {
@@ -78,7 +78,7 @@ function walkChain(within: Within, { rules }: SavedChain, way: Way): readonly Ou
 
 function meet(within: Within, rule: Rule, way: Way): readonly Outcome[] {
   const { walk, chain } = within
-  if (walk.budget-- <= 0) {
+  if (walk.budget.rules-- <= 0 || walk.budget.partings <= 0) {
     walk.unsure.add('there are more ways through the rules than are followed here: shares of some are missing')
     return []
   }
@@ -92,6 +92,7 @@ function meet(within: Within, rule: Rule, way: Way): readonly Outcome[] {
     return [{ way, end: 'next' }]
   }
   if (share === 0 || target === undefined) return [{ way, end: 'next' }]
+  if (share < 1) walk.budget.partings--
   const missed: readonly Outcome[] = share === 1 ? [] : [{ way: { ...way, share: way.share * (1 - share) }, end: 'next' }]
   const step = { where: nameOf(within), what: rule.text }
   const taken = isHarmless(target) ? way : { ...way, share: way.share * share, path: [...way.path, step] }
