@@ -1,14 +1,13 @@
 // In what a real kube-proxy programmed, every address of every Service leads where the Decision of its port says, for every kind of client.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { toolsOf } from '../../src/kernel/iptables.ts'
 import { type Address, contains, type IpFamily, ipFamilies, ofFamily } from '../../src/model/address.ts'
 import { localPods, nodePortDestinations } from '../../src/model/node.ts'
 import type { Decision, Fate } from '../../src/model/traffic-policy.ts'
-import { iptablesMode } from '../../src/modes/iptables/index.ts'
-import { ipvsMode } from '../../src/modes/ipvs/index.ts'
 import type { Packet, Trace, Tracer } from '../../src/modes/trace.ts'
+import { runQueries } from '../../src/sync/apply.ts'
 import { updateDecisions } from '../../src/sync/decisions.ts'
+import { goldenKernel, modeNamed, type ProxyMode } from '../support/golden-kernel.ts'
 import { iptablesScenarioNames, ipvsScenarioNames, loadScenario, type Scenario } from '../support/scenario.ts'
 
 type Client = 'pod' | 'node' | 'outside'
@@ -26,35 +25,28 @@ interface Case {
   readonly trace: Tracer
 }
 
-describe('in kube-proxy’s iptables mode', () => {
-  for (const name of iptablesScenarioNames()) {
-    it(`every address leads where it should: ${name}`, () => {
-      const scenario = loadScenario(name)
-      for (const family of ipFamilies) {
-        const golden = (table: string): string => scenario.golden(`iptables.${family.toLowerCase()}.${table}`) ?? ''
-        const mode = iptablesMode(family, toolsOf(family, 'nft'))
-        const trace = mode.tracer([`${golden('nat')}\n${golden('filter')}`])
-        assert.ok(checkIptables({ scenario, family, trace }) >= 0)
-      }
-    })
-  }
-})
+async function caseOf(scenario: Scenario, name: ProxyMode, family: IpFamily): Promise<Case> {
+  const mode = modeNamed(name, family)
+  const outputs = await runQueries(mode.queries('everything'), goldenKernel(scenario, name, family))
+  return { scenario, family, trace: mode.tracer(outputs) }
+}
 
-describe('in kube-proxy’s ipvs mode', () => {
-  for (const name of ipvsScenarioNames()) {
-    it(`every address leads where it should: ${name}`, () => {
-      const scenario = loadScenario(name)
-      for (const family of ipFamilies) {
-        const golden = (file: string): string => scenario.golden(`ipvs.${file}`) ?? ''
-        const mode = ipvsMode({ family, tools: toolsOf(family, 'legacy'), abilities: { hasScheduler: () => true } })
-        const save = `${golden(`${family.toLowerCase()}.nat`)}\n${golden(`${family.toLowerCase()}.filter`)}`
-        const addresses = golden('addresses').replaceAll(/^inet/gm, '7: kube-ipvs0    inet')
-        const trace = mode.tracer([save, golden('ipset'), golden('services'), '', addresses])
-        checkIpvs({ scenario, family, trace })
-      }
-    })
-  }
-})
+const modes = {
+  iptables: { names: iptablesScenarioNames(), check: checkIptables },
+  ipvs: { names: ipvsScenarioNames(), check: checkIpvs },
+}
+
+for (const mode of ['iptables', 'ipvs'] as const) {
+  describe(`in kube-proxy's ${mode} mode every address leads where it should`, () => {
+    let checked = 0
+    for (const name of modes[mode].names) {
+      it(name, async () => {
+        for (const family of ipFamilies) checked += modes[mode].check(await caseOf(loadScenario(name), mode, family))
+      })
+    }
+    it('in hundreds of connections', () => assert.ok(checked > 500, String(checked)))
+  })
+}
 
 function decisionsOf({ scenario, family }: Case): readonly Decision[] {
   const { cluster, node } = scenario
@@ -79,13 +71,13 @@ function packetOf(
   }
 }
 
-interface Address2 {
+interface Place {
   readonly address: Address
   readonly port: number
   readonly kind: 'cluster IP' | 'external address' | 'node port'
 }
 
-function addressesOf({ scenario, family }: Case, { servicePort }: Decision): readonly Address2[] {
+function addressesOf({ scenario, family }: Case, { servicePort }: Decision): readonly Place[] {
   const { clusterIP, port, nodePort, externalIPs, loadBalancerAddresses } = servicePort
   const { settings, node } = scenario
   const destinations = nodePortDestinations(settings, node, family)
@@ -111,7 +103,7 @@ function outcome({ branches }: Trace): { readonly verdicts: readonly string[]; r
 }
 
 /** What a client gets at an address, by the Decision: policy Cluster for those inside at external addresses. */
-function expected(decision: Decision, { kind, client }: { kind: Address2['kind']; client: Client }) {
+function expected(decision: Decision, { kind, client }: { kind: Place['kind']; client: Client }) {
   const fate = kind === 'cluster IP' ? decision.internal : external(decision, client)
   if (typeof fate === 'string') return { verdicts: [fate === 'reject' ? 'refused' : 'dropped'], endpoints: [] }
   const endpoints = fate.to === 'Local' ? decision.local : decision.cluster
@@ -156,13 +148,15 @@ function isFenced(
 }
 
 /** One list of real servers for all; a policy Local with none here refuses inside, and gives outside those of other nodes. */
-function checkIpvs(given: Case): void {
+function checkIpvs(given: Case): number {
+  let checked = 0
   for (const decision of decisionsOf(given)) {
     for (const { address, port, kind } of addressesOf(given, decision)) {
       for (const client of clients) {
         const trace = given.trace(packetOf(given, { client, decision, address, port }))
         const title = `${client} to ${decision.servicePort.name} at ${address}:${port} (${kind})`
         assert.deepEqual(trace.unsure, [], title)
+        checked++
         if (client !== 'node' && isFenced(given, { decision, address, client })) {
           assert.deepEqual(outcome(trace).verdicts, ['dropped'], title)
           continue
@@ -181,4 +175,5 @@ function checkIpvs(given: Case): void {
       }
     }
   }
+  return checked
 }

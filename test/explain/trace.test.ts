@@ -1,0 +1,503 @@
+// The answer to "what becomes of this connection, and why": its words for who and where, the reasons, and what damage makes of it. Kernels are in memory.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { traceObject } from '../../src/explain/trace.ts'
+import type { TraceObject } from '../../src/explain/trace-object.ts'
+import type { IpFamily } from '../../src/model/address.ts'
+import type { EndpointSlice, Service } from '../../src/model/objects.ts'
+import type { Inspection } from '../../src/sync/inspect.ts'
+import type { PassInput } from '../../src/sync/pass-input.ts'
+import { address, cidr, endpoint, put, service, slice } from '../support/cluster.ts'
+import type { FakeIpvsKernel } from '../sync/support/fake-ipvs-kernel.ts'
+import type { FakeKernel } from '../sync/support/fake-kernel.ts'
+import { createHarness, passInput } from '../sync/support/harness.ts'
+import { createIpvsHarness } from '../sync/support/ipvs-harness.ts'
+
+interface Given {
+  readonly objects: readonly (Service | EndpointSlice)[]
+  readonly input?: PassInput
+  readonly families?: readonly IpFamily[]
+}
+
+/** What a daemon would answer that has programmed these objects; `damage` comes after that. */
+async function inIptables(
+  { objects, input = passInput(), families = ['IPv4'] }: Given,
+  damage: (kernel: FakeKernel) => void = () => {},
+) {
+  const inspections: Inspection[] = []
+  let store = createHarness().store
+  for (const family of families) {
+    const harness = createHarness({ family })
+    harness.input = input
+    await harness.programmed(...objects.map(put))
+    damage(harness.kernel)
+    const found = await harness.sync.inspect(input)
+    assert.ok(found !== undefined)
+    inspections.push(found)
+    store = harness.store
+  }
+  return asker(inspections, store)
+}
+
+async function inIpvs({ objects, input = passInput() }: Given, damage: (kernel: FakeIpvsKernel) => void = () => {}) {
+  const harness = createIpvsHarness()
+  harness.input = input
+  await harness.programmed(...objects.map(put))
+  damage(harness.kernel)
+  const found = await harness.sync.inspect(input)
+  assert.ok(found !== undefined)
+  return asker([found], harness.store)
+}
+
+function asker(inspections: readonly Inspection[], cluster: Parameters<typeof traceObject>[1]['cluster']) {
+  const ask = (from: string, to: string, family?: IpFamily) => traceObject({ from, to, family }, { inspections, cluster }, 0)
+  return {
+    trace: (from: string, to: string, family?: IpFamily): TraceObject => {
+      const found = ask(from, to, family)
+      assert.ok(!('problem' in found), 'problem' in found ? found.problem : '')
+      return found
+    },
+    problem: (from: string, to: string, family?: IpFamily): string => {
+      const found = ask(from, to, family)
+      assert.ok('problem' in found)
+      return found.problem
+    },
+  }
+}
+
+const web = service({
+  name: 'web',
+  type: 'NodePort',
+  ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_080 }],
+})
+const webSlice = slice({
+  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  endpoints: [
+    endpoint('10.244.1.11', { podName: 'web-1' }),
+    endpoint('10.244.2.21', { podName: 'web-2', nodeName: 'node2' }),
+    endpoint('10.244.1.12', { podName: 'web-3', ready: false, serving: false }),
+    endpoint('10.244.2.22', { podName: 'web-4', nodeName: 'node2', ready: false, terminating: true }),
+  ],
+})
+const dns = service({
+  name: 'dns',
+  namespace: 'kube-system',
+  clusterIPs: [address('10.96.0.10')],
+  ports: [
+    { name: 'dns', protocol: 'UDP', port: 53, nodePort: 0 },
+    { name: 'dns-tcp', protocol: 'TCP', port: 53, nodePort: 0 },
+    { name: 'metrics', protocol: 'TCP', port: 9153, nodePort: 0 },
+  ],
+})
+const timing = service({
+  name: 'ntp',
+  clusterIPs: [address('10.96.0.11')],
+  ports: [{ name: '', protocol: 'UDP', port: 123, nodePort: 30_123 }],
+})
+const objects = [web, webSlice, dns, timing]
+const local = { ...web, externalTrafficPolicy: 'Local' } as const satisfies Service
+
+describe('a trace', () => {
+  it('tells endpoints with their chances, and why the others get nothing', async () => {
+    const { trace } = await inIptables({ objects })
+    const { candidates, others, verdict, shares, service: of, decidedBy, unsure, drifts } = trace('pod/web-2', 'svc/web')
+    assert.equal(verdict, 'endpoints')
+    assert.deepEqual(shares, { endpoints: 1, refused: 0, dropped: 0, untouched: 0 })
+    assert.deepEqual(of, {
+      service: 'default/web',
+      port: 'default/web:http',
+      type: 'NodePort',
+      addressKind: 'cluster IP',
+      policy: 'internalTrafficPolicy Cluster',
+    })
+    assert.match(decidedBy?.where ?? '', /^nat chain KUBE-SVC-/)
+    assert.deepEqual(
+      candidates.map(({ endpoint: name, pod, node, probability, masquerade, weight }) => [
+        name,
+        pod,
+        node,
+        probability.toFixed(3),
+        masquerade,
+        weight,
+      ]),
+      [
+        ['10.244.1.11:8080', 'default/web-1', 'node1', '0.500', false, null],
+        ['10.244.2.21:8080', 'default/web-2', 'node2', '0.500', true, null],
+      ],
+    )
+    assert.deepEqual(
+      others.map(({ endpoint: name, reason }) => [name, reason]),
+      [
+        ['10.244.1.12:8080', 'not ready'],
+        ['10.244.2.22:8080', 'terminating, while others are ready'],
+      ],
+    )
+    assert.deepEqual([unsure, drifts], [[], []])
+  })
+
+  const masquerades: readonly (readonly [
+    title: string,
+    from: string,
+    to: string,
+    applies: string,
+    reason: RegExp,
+    input?: PassInput | undefined,
+    objects?: Given['objects'],
+  ])[] = [
+    ['not for a pod at a cluster IP', '10.244.1.99', 'svc/web', 'never', /sender is a pod/],
+    ['for a pod that is sent to itself', 'pod/web-1', 'svc/web', 'for some endpoints', /sent to itself/],
+    ['for the node at a cluster IP', 'node', 'svc/web', 'always', /the node itself sends \(pods are in 10\.244\.0\.0\/16\)/],
+    ['for a client outside at a cluster IP', 'outside', 'svc/web', 'always', /192\.0\.2\.1 is no pod/],
+    [
+      'for all under masqueradeAll',
+      '10.244.1.99',
+      'svc/web',
+      'always',
+      /masqueradeAll/,
+      passInput({ settings: { masqueradeAll: true } }),
+    ],
+    ['at a node port under policy Cluster', 'outside', 'node:30080', 'always', /externalTrafficPolicy is Cluster/],
+    [
+      'not at a node port under policy Local',
+      'outside',
+      'node:30080',
+      'never',
+      /externalTrafficPolicy is Local/,
+      undefined,
+      [local, webSlice],
+    ],
+    [
+      'not where nothing tells pods from others',
+      'outside',
+      'svc/web',
+      'never',
+      /clusterCIDR is not set/,
+      passInput({ settings: { detectLocal: { mode: 'ClusterCIDR', cidrs: [] } } }),
+    ],
+  ]
+  for (const [title, from, to, applies, reason, input, other] of masquerades) {
+    it(`says why it is masqueraded: ${title}`, async () => {
+      const { trace } = await inIptables({ objects: other ?? objects, ...(input && { input }) })
+      const { masquerade } = trace(from, to)
+      assert.equal(masquerade?.applies, applies)
+      assert.match(masquerade?.reason ?? '', reason)
+    })
+  }
+
+  const summaries: readonly (readonly [
+    title: string,
+    from: string,
+    to: string,
+    verdict: TraceObject['verdict'],
+    words: RegExp,
+    given?: Partial<Given>,
+  ])[] = [
+    ['no endpoint', 'node', 'svc/kube-system/dns:metrics', 'refused', /has no endpoint at all/],
+    [
+      'none that is ready',
+      'node',
+      'svc/web',
+      'refused',
+      /has one endpoint, and it is not ready/,
+      { objects: [web, { ...webSlice, endpoints: webSlice.endpoints.slice(2, 3) }] },
+    ],
+    [
+      'none on this node under policy Local',
+      'outside',
+      'node:30080',
+      'dropped',
+      /externalTrafficPolicy is Local, and of 1 endpoints none is on node1/,
+      { objects: [local, { ...webSlice, endpoints: webSlice.endpoints.slice(1, 2) }] },
+    ],
+    ['a node port that nobody has', 'outside', 'node:30081', 'not a Service', /no Service has node port 30081\/TCP/],
+    ['a node port of another protocol', 'outside', 'node:30123/TCP', 'not a Service', /30123\/UDP is default\/ntp's/],
+    [
+      'a port that the Service has not',
+      'outside',
+      '10.96.0.7:81',
+      'not a Service',
+      /10\.96\.0\.7 is default\/web's, which has no port 81\/TCP there, only 80\/TCP/,
+    ],
+    ['an address that no Service has', 'outside', '10.96.9.9:80', 'not a Service', /no Service has the address 10\.96\.9\.9/],
+    [
+      'a node port that nodePortAddresses excludes',
+      'outside',
+      'node:30080',
+      'not a Service',
+      /nodePortAddresses lets it answer only at 10\.99\.0\.0\/16/,
+      { input: passInput({ settings: { nodePortAddresses: [cidr('10.99.0.0/16')] } }) },
+    ],
+    [
+      'a node port on loopback without localhostNodePorts',
+      'node',
+      '127.0.0.1:30080',
+      'not a Service',
+      /localhostNodePorts is off/,
+      { input: passInput({ settings: { localhostNodePorts: false } }) },
+    ],
+    [
+      'a node port on loopback',
+      'node',
+      '127.0.0.1:30080',
+      'endpoints',
+      /one of 2 endpoints of default\/web:http, each with the same chance/,
+    ],
+    [
+      'session affinity',
+      'outside',
+      'svc/web',
+      'endpoints',
+      /within the last 600 s is sent where it was/,
+      { objects: [{ ...web, affinityTimeoutSeconds: 600 }, webSlice] },
+    ],
+  ]
+  for (const [title, from, to, verdict, words, given] of summaries) {
+    it(`says what it is about: ${title}`, async () => {
+      const { trace } = await inIptables({ objects, ...given })
+      const found = trace(from, to)
+      assert.equal(found.verdict, verdict)
+      assert.match(found.summary.join(' '), words)
+    })
+  }
+
+  it('tells who may come by a load balancer and who may not', async () => {
+    const balanced: Service = {
+      ...web,
+      type: 'LoadBalancer',
+      loadBalancerAddresses: [address('198.51.100.9')],
+      loadBalancerSourceRanges: [cidr('203.0.113.0/24')],
+    }
+    for (const { trace } of [
+      await inIptables({ objects: [balanced, webSlice] }),
+      await inIpvs({ objects: [balanced, webSlice] }),
+    ]) {
+      const kept = trace('outside', '198.51.100.9:80')
+      assert.equal(kept.verdict, 'dropped')
+      assert.match(kept.summary.join(' '), /192\.0\.2\.1 is in none of loadBalancerSourceRanges \(203\.0\.113\.0\/24\)/)
+      assert.equal(
+        kept.others.find(({ endpoint: name }) => name === '10.244.1.11:8080')?.reason,
+        'the sender is in no source range',
+      )
+      assert.equal(trace('203.0.113.7', '198.51.100.9').verdict, 'endpoints')
+    }
+  })
+
+  it('tells for whom a traffic policy is', async () => {
+    const given = { objects: [local, webSlice] }
+    const rules = await inIptables(given)
+    assert.equal(rules.trace('outside', 'node:30080').service?.policy, 'externalTrafficPolicy Local')
+    assert.match(rules.trace('pod/web-1', 'node:30080').service?.policy ?? '', /for pods it is Cluster/)
+    assert.equal(rules.trace('pod/web-1', 'node:30080').candidates.length, 2)
+    const servers = await inIpvs(given)
+    assert.match(servers.trace('pod/web-1', 'node:30080').service?.policy ?? '', /one list of endpoints for all/)
+    assert.deepEqual(
+      servers.trace('node', 'node:30080').candidates.map(({ endpoint: name }) => name),
+      ['10.244.1.11:8080'],
+    )
+  })
+
+  it('knows pods by the link that they come by', async () => {
+    const input = passInput({ settings: { detectLocal: { mode: 'InterfaceNamePrefix', prefix: 'veth' } } })
+    const { trace } = await inIptables({ objects, input })
+    const applies = (from: string) => trace(from, 'svc/web').masquerade?.applies
+    assert.deepEqual(['10.244.1.99', 'pod/web-2', 'outside', 'node'].map(applies), ['never', 'always', 'always', 'always'])
+  })
+
+  it('in ipvs mode names the virtual server and its weights', async () => {
+    const { trace } = await inIpvs({ objects })
+    const { decidedBy, candidates, mode } = trace('node', 'svc/web')
+    assert.deepEqual([mode, decidedBy], ['ipvs', { where: 'virtual server -t 10.96.0.7:80', what: '-s rr' }])
+    assert.deepEqual(
+      candidates.map(({ probability, weight }) => [probability, weight]),
+      [
+        [0.5, 1],
+        [0.5, 1],
+      ],
+    )
+    assert.match(
+      trace('outside', '10.96.0.7:81').summary.join(' '),
+      /Refused: 10\.96\.0\.7 is default\/web's, which has no port 81/,
+    )
+    assert.match(trace('node', '127.0.0.1:30080').summary.join(' '), /ipvs mode serves none on loopback/)
+  })
+})
+
+describe('damage', () => {
+  const differs = /The kernel is not as it should be/
+
+  it('of a rule that leads to an endpoint: what it got goes on untranslated', async () => {
+    const { trace } = await inIptables({ objects }, kernel => {
+      const chain = kernel.chains('nat').find(name => name.startsWith('KUBE-SVC-')) ?? ''
+      kernel.edit('nat', `-D ${chain} ${kernel.rules('nat', chain)?.at(-1)}`)
+    })
+    const { verdict, shares, summary, drifts, others } = trace('outside', 'svc/web')
+    assert.equal(verdict, 'endpoints')
+    assert.deepEqual([shares.endpoints.toFixed(2), shares.untouched.toFixed(2)], ['0.50', '0.50'])
+    assert.match(summary.join(' '), /50 % of connections like this: Not translated: .* the kernel has no rule that takes it/)
+    assert.match(summary.join(' '), differs)
+    assert.deepEqual(
+      drifts.map(({ service: of, kind }) => [of, kind]),
+      [['default/web', 'changed']],
+    )
+    assert.equal(
+      others.find(({ endpoint: name }) => name === '10.244.2.21:8080')?.reason,
+      'is to get connections, and the kernel sends it none',
+    )
+  })
+
+  it('of the jump to our rules: nothing is translated', async () => {
+    const { trace } = await inIptables({ objects }, kernel => {
+      for (const rule of kernel.rules('nat', 'PREROUTING') ?? []) kernel.edit('nat', `-D PREROUTING ${rule}`)
+    })
+    const { verdict, summary, drifts } = trace('outside', 'node:30080')
+    assert.equal(verdict, 'not a Service')
+    assert.match(summary.join(' '), differs)
+    assert.equal(drifts[0]?.kind, 'missing')
+    assert.equal(trace('node', 'node:30080').verdict, 'endpoints', 'the node goes by OUTPUT')
+  })
+
+  it('by a rule of others that comes first', async () => {
+    const { trace } = await inIptables({ objects }, kernel => kernel.edit('filter', '-I FORWARD -d 10.244.2.21/32 -j DROP'))
+    const { shares, summary, decidedBy } = trace('outside', 'svc/web')
+    assert.deepEqual([shares.endpoints.toFixed(2), shares.dropped.toFixed(2)], ['0.50', '0.50'])
+    assert.match(
+      summary.join(' '),
+      /Dropped without an answer: the kernel drops it, although .*filter chain FORWARD has -d 10\.244\.2\.21\/32 -j DROP/,
+    )
+    assert.match(decidedBy?.where ?? '', /KUBE-SVC-/)
+  })
+
+  it('of weights and real servers in ipvs mode', async () => {
+    const { trace } = await inIpvs({ objects }, kernel => {
+      const server = [...kernel.servers].find(([name]) => name === '-t 10.96.0.7:80')?.[1]
+      server?.realServers.set('10.244.1.11:8080', '-m -w 0')
+    })
+    const { candidates, others, summary } = trace('outside', 'svc/web')
+    assert.deepEqual(
+      candidates.map(({ endpoint: name }) => name),
+      ['10.244.2.21:8080'],
+    )
+    assert.equal(others[0]?.reason, 'is to get connections, and the kernel sends it none')
+    assert.match(summary.join(' '), differs)
+  })
+
+  it('of an address of ipvs mode: packets go elsewhere', async () => {
+    const { trace } = await inIpvs({ objects }, kernel => kernel.links.get('kube-ipvs0')?.delete('10.96.0.7/32'))
+    assert.equal(trace('outside', 'svc/web').verdict, 'not a Service')
+    assert.match(trace('outside', 'svc/web').summary.join(' '), differs)
+  })
+})
+
+describe('the words of FROM and TO', () => {
+  const dual = service({
+    name: 'dual',
+    clusterIPs: [address('10.96.0.20'), address('fd00:10:96::20')],
+    ipFamilies: ['IPv4', 'IPv6'],
+  })
+  const headless = { ...service({ name: 'none', clusterIPs: [] }), headless: true }
+  const elsewhere = { ...service({ name: 'theirs', clusterIPs: [address('10.96.0.21')] }), serviceProxyName: 'cilium' }
+  const twin = service({ name: 'twin', namespace: 'a', clusterIPs: [address('10.96.0.22')] })
+  const given: Given = {
+    objects: [
+      ...objects,
+      dual,
+      headless,
+      elsewhere,
+      twin,
+      { ...twin, namespace: 'b' as Service['namespace'], clusterIPs: [address('10.96.0.23')] },
+    ],
+    families: ['IPv4', 'IPv6'],
+  }
+
+  const goals: readonly (readonly [from: string, to: string, goal: string, family?: IpFamily])[] = [
+    ['node', 'svc/web', '10.96.0.7:80/TCP'],
+    ['node', 'svc/default/web:http', '10.96.0.7:80/TCP'],
+    ['node', 'service/web:80/TCP', '10.96.0.7:80/TCP'],
+    ['node', 'svc/dns:53', '10.96.0.10:53/TCP'],
+    ['node', 'svc/dns:dns', '10.96.0.10:53/UDP'],
+    ['node', 'svc/kube-system/dns:53/udp', '10.96.0.10:53/UDP'],
+    ['node', 'svc/ntp', '10.96.0.11:123/UDP'],
+    ['node', '10.96.0.11:123', '10.96.0.11:123/UDP'],
+    ['node', '10.96.0.7', '10.96.0.7:80/TCP'],
+    ['node', '10.96.0.7:443', '10.96.0.7:443/TCP'],
+    ['outside', 'node:30123', '10.200.1.2:30123/UDP'],
+    ['outside', 'pod/web-1', '10.244.1.11:8080/TCP'],
+    ['outside', 'pod/default/web-1:9090', '10.244.1.11:9090/TCP'],
+    ['node', 'svc/dual', '10.96.0.20:80/TCP'],
+    ['node', 'svc/dual', 'fd00:10:96::20:80/TCP', 'IPv6'],
+    ['fd00:10:244:1::5', 'svc/dual', 'fd00:10:96::20:80/TCP'],
+    ['node', '[fd00:10:96::20]:80', 'fd00:10:96::20:80/TCP'],
+    ['node', 'fd00:10:96::20', 'fd00:10:96::20:80/TCP'],
+  ]
+  it('find address, port and protocol', async () => {
+    const { trace } = await inIptables(given)
+    for (const [from, to, goal, family] of goals) {
+      const { address: at, port, protocol } = trace(from, to, family).to
+      assert.equal(`${at}:${port}/${protocol}`, goal, to)
+    }
+  })
+
+  const senders: readonly (readonly [from: string, address: string, kind: string])[] = [
+    ['node', '10.200.1.2', 'node'],
+    ['outside', '192.0.2.1', 'outside'],
+    ['pod/web-1', '10.244.1.11', 'pod'],
+    ['pod/default/web-2', '10.244.2.21', 'pod'],
+    ['10.244.9.9', '10.244.9.9', 'pod'],
+    ['10.200.1.2', '10.200.1.2', 'node'],
+    ['10.200.1.7', '10.200.1.7', 'outside'],
+  ]
+  it('find the sender', async () => {
+    const { trace } = await inIptables(given)
+    for (const [from, at, kind] of senders) {
+      const found = trace(from, 'svc/web').from
+      assert.deepEqual([found.address, found.kind], [at, kind], from)
+    }
+  })
+
+  it('choose somebody outside who is no pod', async () => {
+    const input = passInput({ settings: { detectLocal: { mode: 'ClusterCIDR', cidrs: [cidr('192.0.2.0/24')] } } })
+    const { trace } = await inIptables({ objects, input })
+    assert.equal(trace('outside', 'svc/web').from.address, '198.51.100.1')
+  })
+
+  const problems: readonly (readonly [from: string, to: string, words: RegExp, family?: IpFamily])[] = [
+    ['nobody', 'svc/web', /cannot tell who sends: "nobody" is none of an address, pod\/NAME/],
+    ['pod/nobody', 'svc/web', /no EndpointSlice names a pod nobody.*write its address/],
+    [
+      'pod/kube-system/web-1',
+      'svc/web',
+      /no EndpointSlice names a pod web-1 in namespace kube-system \(there is one in default\)/,
+    ],
+    ['node', 'svc/nothing', /there is no Service nothing/],
+    ['node', 'svc/kube-system/web', /there is no Service web in namespace kube-system; there is one in default/],
+    ['node', 'svc/twin', /a Service twin in each of a, b: write svc\/NAMESPACE\/twin/],
+    [
+      'node',
+      'svc/dns',
+      /several ports: write svc\/kube-system\/dns:PORT with one of 53\/UDP \(dns\), 53\/TCP \(dns-tcp\), 9153\/TCP \(metrics\)/,
+    ],
+    ['node', 'svc/web:81', /Service default\/web has no port 81; it has 80\/TCP \(http\)/],
+    ['node', 'svc/web:80/UDP', /has no port 80 over UDP/],
+    ['node', 'svc/none', /headless/],
+    ['node', 'svc/theirs', /another proxy's.*cilium/],
+    ['node', '10.96.0.10', /has no port: write 10\.96\.0\.10:PORT; Services have 53\/UDP/],
+    ['node', '10.99.0.10', /no Service has that address/],
+    ['node', '10.96.0.10:http', /"http" is no port; write a number/],
+    ['node', '10.96.0.10:70000', /"70000" is no port/],
+    ['node', 'example.com:80', /not looked up in DNS/],
+    ['node', 'outside', /`outside` can only send/],
+    ['fd00::1', '10.96.0.7:80', /fd00::1 is IPv6 and 10\.96\.0\.7:80 is IPv4/],
+    ['node', '10.96.0.7:80', /--family IPv6 is IPv6 and 10\.96\.0\.7:80 is IPv4/, 'IPv6'],
+    ['node', 'svc/web', /default\/web has no IPv6 address/, 'IPv6'],
+    ['node', 'node', /has no port/],
+  ]
+  it('are complained of in sentences that say what to write', async () => {
+    const { problem } = await inIptables(given)
+    for (const [from, to, words, family] of problems) assert.match(problem(from, to, family), words, `${from} ${to}`)
+  })
+
+  it('of a family that is not programmed', async () => {
+    const { problem } = await inIptables({ objects })
+    assert.match(problem('node', '[fd00::1]:80'), /\[fd00::1\]:80 is IPv6, and on this node only IPv4 could be read/)
+  })
+})
