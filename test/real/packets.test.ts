@@ -1,5 +1,5 @@
 // What the packet tests rest on. First, the check of a flow: it passes on kube-proxy's own rules and fails once one of these
-// rules is missing or wrong. Second, the cases themselves: complete, and no word of their grammar without use.
+// rules is missing or wrong; and what `trace` says of these rules changes with them. Second, the cases themselves: complete, and no word of their grammar without use.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { parse, parseAllDocuments } from 'yaml'
@@ -7,6 +7,7 @@ import { caseNames, loadCases, readCaseFile } from '../support/flows/cases.ts'
 import { checkFlow } from '../support/flows/check.ts'
 import { decodeFlows, type Flow, rowEntries } from '../support/flows/flow.ts'
 import { goldenRules, loadRules } from '../support/flows/golden-rules.ts'
+import { complainAboutTrace, readTracers } from '../support/flows/trace.ts'
 import { type Lab, startLab } from '../support/lab/lab.ts'
 
 interface Proof {
@@ -127,11 +128,16 @@ describe("the check of a flow passes on kube-proxy's rules, and fails without on
         lines.some(line => rule.test(line)),
         `no rule matches ${rule}`,
       )
+      const traceComplaint = async () =>
+        complainAboutTrace(flow, { lab, tracers: await readTracers(lab, { mode: 'iptables', backend: 'nft' }) })
       await loadRules(lab, rules)
       await checkFlow(lab, flow)
+      assert.equal(await traceComplaint(), undefined)
       const changed = lines.flatMap(line => (rule.test(line) ? (instead === undefined ? [] : [instead(line)]) : [line]))
       await loadRules(lab, changed.join('\n'))
       await assert.rejects(checkFlow(lab, flow), { name: 'AssertionError', message: complaint })
+      // Affinity is of a client's second connection, and a trace is of its first.
+      if (!flow.sticky) assert.match((await traceComplaint()) ?? '', /^trace: expected/)
     })
   }
 })

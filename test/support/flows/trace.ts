@@ -20,7 +20,8 @@ export async function readTracers(lab: Lab, { mode, backend }: { mode: ProxyMode
   const modes = [modeOf('IPv4'), modeOf('IPv6')] as const
   const commands = [...new Set(modes.flatMap(each => each.queries('everything')).map(({ argv }) => argv.join(' ')))]
   const { stdout } = await lab.run(lab.node.name, ['sh', '-ec', commands.join('\necho =====\n')])
-  const printed = stdout.split('=====\n')
+  // The last newline is not in it.
+  const printed = stdout.split(/^=====(?:\n|$)/m)
   const [ipv4, ipv6] = modes.map(each =>
     each.tracer(
       each.queries('everything').map(({ argv }) => {
