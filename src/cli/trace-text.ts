@@ -33,7 +33,7 @@ function heading(trace: TraceObject, { paint, width }: TraceTextOptions): string
   const sender = from.kind === 'outside' ? 'a client outside' : from.kind === 'node' ? 'this node' : 'a pod'
   return [
     `${paint(style, word)}  ${paint('title', `${plain(from.given)} -> ${plain(to.given)}`)}`,
-    `  ${from.address} (${sender}) -> ${goal}, on node ${plain(node)}, mode ${plain(mode)}`,
+    ...wrap(`${from.address} (${sender}) -> ${goal}, on node ${plain(node)}, mode ${plain(mode)}`, { width, indent: '  ' }),
     '',
     ...summary.flatMap(sentence => wrap(plain(sentence), { width, indent: '  ' })),
   ].join('\n')

@@ -10,8 +10,8 @@ export function summaryOf(traced: Traced): readonly string[] {
   const { shares, trace } = traced
   return [
     ...(shares.endpoints > 0 ? goesTo(traced) : []),
-    ...(shares.refused > 0 ? [`${part(shares.refused)}Refused: ${whyRefused(traced)}.`] : []),
-    ...(shares.dropped > 0 ? [`${part(shares.dropped)}Dropped without an answer: ${whyDropped(traced)}.`] : []),
+    ...(shares.refused > 0 ? [said(shares.refused, `refused: ${whyRefused(traced)}`)] : []),
+    ...(shares.dropped > 0 ? [said(shares.dropped, `dropped without an answer: ${whyDropped(traced)}`)] : []),
     ...(shares.untouched > 0 ? untouched(traced) : []),
     ...(trace.choice === undefined ? [] : [`The endpoint is chosen as ${trace.choice}.`]),
     ...affinity(traced),
@@ -19,12 +19,13 @@ export function summaryOf(traced: Traced): readonly string[] {
   ]
 }
 
-/** Nothing where it is all of them. */
-function part(share: number): string {
-  return share > 0.999_999 ? '' : `${percent(share)} of connections like this: `
+/** A sentence about a part of the connections, or about all of them. */
+function said(share: number, text: string): string {
+  const isAll = share > 0.999_999
+  return isAll ? `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.` : `${percent(share)} of connections like this: ${text}.`
 }
 
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${(share * 100).toFixed(1).replace(/\.0$/, '')} %`
 }
 
@@ -32,23 +33,21 @@ function goesTo({ candidates, at, shares }: Traced): readonly string[] {
   const [first, ...others] = candidates
   if (first === undefined) return []
   const service = at === undefined ? '' : ` of ${at.servicePort.name}`
-  if (others.length === 0)
-    return [
-      `${part(shares.endpoints)}Goes to ${first.endpoint}, ${at === undefined ? 'by rules of others' : `the only endpoint${service} for it`}.`,
-    ]
+  const which = at === undefined ? 'by rules of others' : `the only endpoint${service} for it`
+  if (others.length === 0) return [said(shares.endpoints, `goes to ${first.endpoint}, ${which}`)]
   const equal = candidates.every(({ probability }) => Math.abs(probability - first.probability) < 1e-6)
   const chances = equal ? 'each with the same chance' : 'with different chances'
-  return [`${part(shares.endpoints)}Goes to one of ${candidates.length} endpoints${service}, ${chances}.`]
+  return [said(shares.endpoints, `goes to one of ${candidates.length} endpoints${service}, ${chances}`)]
 }
 
 function whyRefused(traced: Traced): string {
-  const { at, endpoints, inspection, to, policy } = traced
+  const { at, inspection, to, policy } = traced
   if (at === undefined) return `${whyNobody(traced)}; ${ruleWords(traced)}`
   const { decision } = at
   const fate = at.kind === 'cluster IP' ? decision.internal : decision.external
   if (fate === 'reject') return `${at.servicePort.name} has ${noEndpoints(traced)}`
   if (fate === 'drop' && inspection.mode === 'ipvs' && policy?.policy === 'Local')
-    return `${policy.field} is Local and none of ${endpoints.length} endpoints is on this node (ipvs mode refuses where iptables mode drops)`
+    return `${policy.field} is Local, and ${noneHere(traced)} (ipvs mode refuses where iptables mode drops)`
   return `the kernel refuses ${to.address}:${to.port}, although ${at.servicePort.name} has endpoints; ${ruleWords(traced)}`
 }
 
@@ -57,8 +56,13 @@ function noEndpoints({ endpoints }: Traced): string {
   return endpoints.length === 1 ? 'one endpoint, and it is not ready' : `${endpoints.length} endpoints, and none is ready`
 }
 
+function noneHere({ endpoints, inspection }: Traced): string {
+  const { name } = inspection.node
+  return endpoints.length === 1 ? `its one endpoint is not on ${name}` : `none of its ${endpoints.length} endpoints is on ${name}`
+}
+
 function whyDropped(traced: Traced): string {
-  const { at, endpoints, from, policy, inspection } = traced
+  const { at, endpoints, from, policy } = traced
   if (at === undefined) return ruleWords(traced)
   if (isFenced(at, from.address)) {
     const advice = from.given === 'outside' ? '; write the address of a client instead of `outside` where it matters' : ''
@@ -66,10 +70,7 @@ function whyDropped(traced: Traced): string {
   }
   const here = endpoints.filter(({ local }) => local)
   if (policy?.policy === 'Local' && at.decision.local.length === 0) {
-    const which =
-      here.length === 0
-        ? `of ${endpoints.length} endpoints none is on ${inspection.node.name}`
-        : 'none of those on this node is ready'
+    const which = here.length === 0 ? noneHere(traced) : 'none of those on this node is ready'
     return `${policy.field} is Local, and ${which}`
   }
   return `the kernel drops it, although ${at.servicePort.name} has endpoints; ${ruleWords(traced)}`
@@ -87,10 +88,8 @@ function untouched(traced: Traced): readonly string[] {
     ? `It is left to this node's own processes: one that listens on ${to.port}/${to.protocol} answers, else it is refused.`
     : "No Service rule takes it: it goes on by this node's routes, as any packet does."
   const why = at === undefined ? whyNobody(traced) : whyNotTaken(traced)
-  return [
-    `${part(shares.untouched)}${shares.untouched > 0.999_999 && at === undefined ? 'Not a Service' : 'Not translated'}: ${why}.`,
-    then,
-  ]
+  const what = shares.untouched > 0.999_999 && at === undefined ? 'not a Service' : 'not translated'
+  return [said(shares.untouched, `${what}: ${why}`), then]
 }
 
 /** The address and port are a Service's, and yet nothing takes the packet. */

@@ -32,7 +32,9 @@ export function traceHandler({ inspections, cluster, now }: TraceOptions): Handl
       const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
       return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
     } catch (error) {
-      return textResponse(503, `the kernel cannot be read: ${error instanceof Error ? error.message : error}\n`, { 'Retry-After': '1' })
+      return textResponse(503, `the kernel cannot be read: ${error instanceof Error ? error.message : error}\n`, {
+        'Retry-After': '1',
+      })
     }
   }
 }

@@ -206,7 +206,7 @@ describe('a trace', () => {
       'outside',
       'node:30080',
       'dropped',
-      /externalTrafficPolicy is Local, and of 1 endpoints none is on node1/,
+      /externalTrafficPolicy is Local, and its one endpoint is not on node1/,
       { objects: [local, { ...webSlice, endpoints: webSlice.endpoints.slice(1, 2) }] },
     ],
     ['a node port that nobody has', 'outside', 'node:30081', 'not a Service', /no Service has node port 30081\/TCP/],
@@ -333,7 +333,7 @@ describe('damage', () => {
     const { verdict, shares, summary, drifts, others } = trace('outside', 'svc/web')
     assert.equal(verdict, 'endpoints')
     assert.deepEqual([shares.endpoints.toFixed(2), shares.untouched.toFixed(2)], ['0.50', '0.50'])
-    assert.match(summary.join(' '), /50 % of connections like this: Not translated: .* the kernel has no rule that takes it/)
+    assert.match(summary.join(' '), /50 % of connections like this: not translated: .* the kernel has no rule that takes it/)
     assert.match(summary.join(' '), differs)
     assert.deepEqual(
       drifts.map(({ service: of, kind }) => [of, kind]),
@@ -362,7 +362,7 @@ describe('damage', () => {
     assert.deepEqual([shares.endpoints.toFixed(2), shares.dropped.toFixed(2)], ['0.50', '0.50'])
     assert.match(
       summary.join(' '),
-      /Dropped without an answer: the kernel drops it, although .*filter chain FORWARD has -d 10\.244\.2\.21\/32 -j DROP/,
+      /dropped without an answer: the kernel drops it, although .*filter chain FORWARD has -d 10\.244\.2\.21\/32 -j DROP/,
     )
     assert.match(decidedBy?.where ?? '', /KUBE-SVC-/)
   })
