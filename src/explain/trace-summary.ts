@@ -13,7 +13,7 @@ export function summaryOf(traced: Traced): readonly string[] {
     ...(shares.refused > 0 ? [said(shares.refused, `refused: ${whyRefused(traced)}`)] : []),
     ...(shares.dropped > 0 ? [said(shares.dropped, `dropped without an answer: ${whyDropped(traced)}`)] : []),
     ...(shares.untouched > 0 ? untouched(traced) : []),
-    ...(trace.choice === undefined ? [] : [`The endpoint is chosen as ${trace.choice}.`]),
+    ...(trace.choice === undefined ? [] : [`The endpoint is chosen ${trace.choice}.`]),
     ...affinity(traced),
     ...difference(traced),
   ]
@@ -78,7 +78,10 @@ function whyDropped(traced: Traced): string {
 
 function ruleWords({ trace }: Traced): string {
   const step = decidedBy(trace.branches.filter(({ verdict }) => verdict !== 'endpoint'))
-  return step === null ? 'no rule says why' : `${step.where} has ${step.what}`
+  if (step === null) return 'no rule says why'
+  // A hash leads to real servers without weight too.
+  if (step.where.startsWith('virtual server')) return `${step.where} (${step.what}) leads to no real server with weight`
+  return `${step.where} has ${step.what}`
 }
 
 function untouched(traced: Traced): readonly string[] {

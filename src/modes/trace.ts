@@ -44,7 +44,7 @@ export interface Trace {
   readonly branches: readonly Branch[]
   /** The packet's, but for the node's own to one of its own addresses: there the kernel takes that one as the source. */
   readonly source: Address
-  /** Undefined: by chance, as the probabilities say. Else what it depends on, in words, and the probabilities are those of any client. */
+  /** How the endpoint is chosen: `by a hash of the client's address (scheduler sh)`; then the probabilities are those of any client. Undefined: by chance, as they say. */
   readonly choice: string | undefined
   /** What could not be judged, such as a match in a rule of others, in words; what follows from it may be wrong. */
   readonly unsure: readonly string[]

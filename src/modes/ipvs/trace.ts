@@ -85,22 +85,22 @@ function byWeight(servers: readonly Weighed[], partsOf: (server: Weighed) => num
 }
 
 const choices: Readonly<Record<string, string>> = {
-  lc: 'the one with the fewest connections',
-  wlc: 'the one with the fewest connections for its weight',
-  sed: 'the one that has the least to do for its weight',
-  nq: 'one that is idle, else the one that has the least to do for its weight',
+  lc: 'as the one with the fewest connections',
+  wlc: 'as the one with the fewest connections for its weight',
+  sed: 'as the one that has the least to do for its weight',
+  nq: 'as one that is idle, else as the one that has the least to do for its weight',
   sh: "by a hash of the client's address",
   mh: "by a hash of the client's address and port",
   dh: 'by a hash of the destination address: always the same',
   lblc: 'by the destination address, while that one is not overloaded',
   lblcr: 'by the destination address, while that one is not overloaded',
-  ovf: 'the one with the highest weight, until it has as many connections',
-  twos: 'the less busy one of two at random',
+  ovf: 'as the one with the highest weight, until it has as many connections',
+  twos: 'as the less busy one of two at random',
 }
 
 /** Undefined under rr, wrr and fo, where shares are all that there is to know. */
 function choiceOf(options: string): string | undefined {
   const scheduler = schedulerOf(options)
   if (['rr', 'wrr', 'fo'].includes(scheduler)) return undefined
-  return `scheduler ${scheduler}: ${choices[scheduler] ?? 'its choice is not known here'}`
+  return `${choices[scheduler] ?? 'in a way that is not known here'} (scheduler ${scheduler})`
 }
