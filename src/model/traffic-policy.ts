@@ -71,6 +71,11 @@ export function decidePort(servicePort: ServicePort, endpoints: readonly Endpoin
   }
 }
 
+/** Whether any address of the service port is served by that policy: the Decision's list of one that is not is empty. */
+export function usesPolicy(servicePort: ServicePort, policy: TrafficPolicy): boolean {
+  return policy === 'Cluster' ? usesClusterPolicy(servicePort) : usesLocalPolicy(servicePort)
+}
+
 /** External addresses need policy Cluster even under externalTrafficPolicy Local: pods and the node use it. */
 function usesClusterPolicy(servicePort: ServicePort): boolean {
   return servicePort.internalTrafficPolicy === 'Cluster' || isExternallyAccessible(servicePort)
@@ -119,15 +124,21 @@ function isUsable(endpoint: Endpoint): boolean {
  * a partial set means that the control plane is still writing, and following it would overload or starve someone.
  * Node hints come before zone hints (trafficDistribution PreferSameNode falls back to the zone).
  */
+export function hintsInForce(ready: readonly Endpoint[], node: NodeFacts): 'node' | 'zone' | undefined {
+  const follows = (hintsOf: (endpoint: Endpoint) => readonly string[] | undefined, wanted: string): boolean =>
+    ready.every(endpoint => hintsOf(endpoint) !== undefined) && ready.some(endpoint => hintsOf(endpoint)?.includes(wanted))
+  if (follows(endpoint => endpoint.nodeHints, node.name)) return 'node'
+  return node.zone !== undefined && follows(endpoint => endpoint.zoneHints, node.zone) ? 'zone' : undefined
+}
+
 function hintedEndpoints(ready: readonly Endpoint[], node: NodeFacts): readonly Endpoint[] {
-  if (ready.every(endpoint => endpoint.nodeHints !== undefined)) {
-    const forNode = ready.filter(endpoint => endpoint.nodeHints?.includes(node.name))
-    if (forNode.length > 0) return forNode
+  const { name, zone } = node
+  switch (hintsInForce(ready, node)) {
+    case 'node':
+      return ready.filter(endpoint => endpoint.nodeHints?.includes(name))
+    case 'zone':
+      return ready.filter(endpoint => zone !== undefined && endpoint.zoneHints?.includes(zone))
+    case undefined:
+      return ready
   }
-  const { zone } = node
-  if (zone !== undefined && ready.every(endpoint => endpoint.zoneHints !== undefined)) {
-    const forZone = ready.filter(endpoint => endpoint.zoneHints?.includes(zone))
-    if (forZone.length > 0) return forZone
-  }
-  return ready
 }
