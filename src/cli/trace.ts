@@ -35,7 +35,8 @@ const usage = `Usage: switchyard trace FROM TO[:PORT][/PROTOCOL] [-o json] [--pa
 
 What would become of a new connection: whose address it is, which rules or which virtual server decide, the endpoints with their chances and why others
 get none, whether it is masqueraded. Walks the rules that are in the kernel now, and says where these are not as they should be. Sends no packet.
-Asks the Switchyard that runs on this node; with flags that name a source it reads the cluster and the kernel itself.
+Asks the Switchyard that runs on this node; with flags that name a source it reads the cluster and the kernel itself. What others made with nft, and
+rules of the other iptables backend, it does not see.
 
   FROM    an address, pod/NAME, pod/NAMESPACE/NAME, node (this one), outside (some client that is no pod)
   TO      an address, svc/NAME, svc/NAMESPACE/NAME, pod/NAME, node

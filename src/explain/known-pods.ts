@@ -35,6 +35,20 @@ export function findPod(
   return pod ?? { problem: `pod ${chosen}/${name} has no ${family} address in any EndpointSlice` }
 }
 
+/** Whose address that is; the first that a slice names. */
+export function podAt(
+  address: Address,
+  cluster: ClusterView,
+): { readonly namespace: string; readonly name: string | undefined } | undefined {
+  for (const service of cluster.services()) {
+    for (const { namespace, endpoints } of cluster.slices(`${service.namespace}/${service.name}` as ServiceKey)) {
+      const found = endpoints.find(each => each.address === address)
+      if (found !== undefined) return { namespace, name: found.podName }
+    }
+  }
+  return undefined
+}
+
 function* podsNamed(name: string, cluster: ClusterView): Iterable<KnownPod & { readonly family: IpFamily }> {
   for (const service of cluster.services()) {
     for (const slice of cluster.slices(`${service.namespace}/${service.name}` as ServiceKey)) {

@@ -5,7 +5,7 @@ import type { Packet } from '../modes/trace.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import type { Inspection } from '../sync/inspect.ts'
 import { isOwn, nodeAddress } from './addresses.ts'
-import { findPod, type KnownPod } from './known-pods.ts'
+import { findPod, type KnownPod, podAt } from './known-pods.ts'
 import { type Goal, goalOf } from './trace-goal.ts'
 import type { TraceGoal, TraceSender } from './trace-object.ts'
 
@@ -119,7 +119,10 @@ function senderOf(word: string, where: Where, goal: Goal): Sender | Problem {
   const [, namespace, name] = /^(?:pod|po)\/(?:([^/:]+)\/)?([^/:]+)$/.exec(word) ?? []
   if (name !== undefined) {
     const pod = findPod({ name, namespace, family }, cluster)
-    return 'problem' in pod ? pod : { address: pod.address, kind: 'pod', isLocalPod: isHere(inspection, pod) }
+    if ('problem' in pod) return pod
+    // A pod of the host network sends as the node does.
+    if (isOwn(inspection, pod.address)) return { address: pod.address, kind: 'node', isLocalPod: false }
+    return { address: pod.address, kind: 'pod', isLocalPod: isHere(inspection, pod) }
   }
   const address = parseAddress(word.replace(/^\[(.*)\]$/, '$1'))
   if (address === undefined) return { problem: `cannot tell who sends: ${JSON.stringify(word)} is none of ${senders}` }
@@ -146,15 +149,7 @@ function isHere({ node }: Inspection, pod: KnownPod): boolean {
 function isPodAddress({ inspection, cluster }: Where, address: Address): boolean {
   const pods = podsOf(inspection)
   if (pods !== undefined && 'source' in pods && contains(pods.source, address)) return true
-  return inspection.node.podCidrs.some(range => contains(range, address)) || isEndpoint(cluster, address)
-}
-
-function isEndpoint(cluster: ClusterView, address: Address): boolean {
-  for (const { namespace, name } of cluster.services()) {
-    const slices = cluster.slices(`${namespace}/${name}` as Parameters<ClusterView['slices']>[0])
-    if (slices.some(({ endpoints }) => endpoints.some(each => each.address === address))) return true
-  }
-  return false
+  return inspection.node.podCidrs.some(range => contains(range, address)) || podAt(address, cluster) !== undefined
 }
 
 /** Ranges for documentation (RFC 5737, RFC 3849): nobody has such an address, unless a lab does. */

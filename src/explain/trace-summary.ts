@@ -2,6 +2,7 @@
 import { type Address, isLoopback } from '../model/address.ts'
 import { isProxied } from '../model/service-port.ts'
 import { isOwn, portsAt } from './addresses.ts'
+import { podAt } from './known-pods.ts'
 import type { Traced } from './trace.ts'
 import { isFenced } from './trace-policy.ts'
 import { decidedBy } from './trace-steps.ts'
@@ -132,6 +133,11 @@ function whyNobody(traced: Traced): string {
   }
   if (isNode) {
     const same = there.find(({ port }) => port === to.port)
+    const checked = [...inspection.decisions.values()]
+      .flat()
+      .find(({ servicePort }) => servicePort.healthCheckNodePort === to.port)
+    if (checked !== undefined && to.protocol === 'TCP')
+      return `port ${to.port} is where the health of ${checked.servicePort.service} is asked for, and the proxy answers there itself`
     const other = same === undefined ? '' : `; ${same.port}/${same.protocol} is ${same.servicePort.name}'s`
     return `no Service has node port ${to.port}/${to.protocol}${other}`
   }
@@ -140,7 +146,10 @@ function whyNobody(traced: Traced): string {
   )
   if (unserved !== undefined)
     return `${address} is ${unserved.namespace}/${unserved.name}'s, which is not ours to serve (headless, or another proxy's)`
-  return `no Service has the address ${address}`
+  const pod = podAt(address, cluster)
+  if (pod === undefined) return `no Service has the address ${address}`
+  const name = pod.name === undefined ? 'an endpoint' : `pod ${pod.namespace}/${pod.name}`
+  return `${address} is ${name}'s own address, for which no proxy is needed`
 }
 
 function affinity({ at, shares }: Traced): readonly string[] {

@@ -112,7 +112,7 @@ function candidatesOf(
   return [...found.values()]
 }
 
-export function whoIs(
+function whoIs(
   hostPort: string,
   { endpoints, at }: Pick<Traced, 'endpoints' | 'at'>,
 ): { readonly endpoint: string; readonly pod: string | null; readonly node: string | null } {

@@ -129,7 +129,7 @@ describe('a trace', () => {
       others.map(({ endpoint: name, reason }) => [name, reason]),
       [
         ['10.244.1.12:8080', 'not ready'],
-        ['10.244.2.22:8080', 'terminating, while others are ready'],
+        ['10.244.2.22:8080', 'terminating, and ready ones exist'],
       ],
     )
     assert.deepEqual([unsure, drifts], [[], []])
@@ -217,6 +217,15 @@ describe('a trace', () => {
       '10.96.0.7:81',
       'not a Service',
       /10\.96\.0\.7 is default\/web's, which has no port 81\/TCP there, only 80\/TCP/,
+    ],
+    ['a pod', 'outside', 'pod/web-1:8080', 'not a Service', /10\.244\.1\.11 is pod default\/web-1's own address/],
+    [
+      'a health check port',
+      'outside',
+      'node:32000',
+      'not a Service',
+      /port 32000 is where the health of default\/web is asked for/,
+      { objects: [{ ...local, type: 'LoadBalancer', healthCheckNodePort: 32_000 }, webSlice] },
     ],
     ['an address that no Service has', 'outside', '10.96.9.9:80', 'not a Service', /no Service has the address 10\.96\.9\.9/],
     [
@@ -397,9 +406,16 @@ describe('the words of FROM and TO', () => {
   const headless = { ...service({ name: 'none', clusterIPs: [] }), headless: true }
   const elsewhere = { ...service({ name: 'theirs', clusterIPs: [address('10.96.0.21')] }), serviceProxyName: 'cilium' }
   const twin = service({ name: 'twin', namespace: 'a', clusterIPs: [address('10.96.0.22')] })
+  const agent = slice({
+    name: 'ntp-1',
+    service: 'ntp',
+    ports: [{ name: '', protocol: 'UDP', port: 123 }],
+    endpoints: [endpoint('10.200.1.2', { podName: 'agent' })],
+  })
   const given: Given = {
     objects: [
       ...objects,
+      agent,
       dual,
       headless,
       elsewhere,
@@ -442,6 +458,7 @@ describe('the words of FROM and TO', () => {
     ['outside', '192.0.2.1', 'outside'],
     ['pod/web-1', '10.244.1.11', 'pod'],
     ['pod/default/web-2', '10.244.2.21', 'pod'],
+    ['pod/agent', '10.200.1.2', 'node'],
     ['10.244.9.9', '10.244.9.9', 'pod'],
     ['10.200.1.2', '10.200.1.2', 'node'],
     ['10.200.1.7', '10.200.1.7', 'outside'],
