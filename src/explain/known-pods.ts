@@ -35,18 +35,23 @@ export function findPod(
   return pod ?? { problem: `pod ${chosen}/${name} has no ${family} address in any EndpointSlice` }
 }
 
-/** Whose address that is; the first that a slice names. */
-export function podAt(
-  address: Address,
-  cluster: ClusterView,
-): { readonly namespace: string; readonly name: string | undefined } | undefined {
+export interface PodAt {
+  readonly namespace: string
+  /** Undefined where no slice says which pod it is. */
+  readonly name: string | undefined
+}
+
+/** Whose address that is; undefined where no slice names it. */
+export function podAt(address: Address, cluster: ClusterView): PodAt | undefined {
+  let unnamed: PodAt | undefined
   for (const service of cluster.services()) {
     for (const { namespace, endpoints } of cluster.slices(`${service.namespace}/${service.name}` as ServiceKey)) {
       const found = endpoints.find(each => each.address === address)
-      if (found !== undefined) return { namespace, name: found.podName }
+      if (found?.podName !== undefined) return { namespace, name: found.podName }
+      if (found !== undefined) unnamed ??= { namespace, name: undefined }
     }
   }
-  return undefined
+  return unnamed
 }
 
 function* podsNamed(name: string, cluster: ClusterView): Iterable<KnownPod & { readonly family: IpFamily }> {
