@@ -13,7 +13,11 @@ export interface Policy {
   readonly words: string
 }
 
-export function policyFor({ kind, decision, servicePort }: PortAt, sender: TraceSender['kind'], mode: string): Policy {
+export function policyFor(
+  { kind, decision, servicePort }: Pick<PortAt, 'kind' | 'decision' | 'servicePort'>,
+  sender: TraceSender['kind'],
+  mode: string,
+): Policy {
   const isInternal = kind === 'cluster IP'
   const field = isInternal ? 'internalTrafficPolicy' : 'externalTrafficPolicy'
   const policy = isInternal ? servicePort.internalTrafficPolicy : servicePort.externalTrafficPolicy

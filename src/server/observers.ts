@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
 import type { Note } from '../events/note.ts'
 import { createPublisher, type Publisher } from '../events/publisher.ts'
+import { servicesPath } from '../explain/services-object.ts'
 import { tracePath } from '../explain/trace-object.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
@@ -32,6 +33,7 @@ import type { Handler } from './http.ts'
 import { keepListening, type ListeningServer } from './keep-listening.ts'
 import { metricsHandler } from './metrics-server.ts'
 import { NodeStatus, statusHandler } from './node-status.ts'
+import { ServicesAnswers } from './services-handler.ts'
 import { statusPath } from './status-object.ts'
 import { traceHandler } from './trace-handler.ts'
 
@@ -101,6 +103,10 @@ export function startObservers(options: ObserverOptions): Observers {
   })
   const about = { node: nodeName, mode: () => live.config.mode, version, startedAt, source }
   const status = new NodeStatus({ ...about, families, health, clock })
+  const services = new ServicesAnswers({
+    ...{ families, nodeName, mode: about.mode, cluster: latest.cluster, now: clock.wall },
+    scheduler: () => live.config.traffic.ipvs.scheduler,
+  })
   const ends = [
     latest.end,
     recordSync({ metrics, events, families, clock, processStartedAt: startedAt, log }),
@@ -108,6 +114,7 @@ export function startObservers(options: ObserverOptions): Observers {
     subscribe<SyncEvents>(events, health.listeners, log),
     subscribe<SyncEvents>(events, checks.listeners, log),
     subscribe<SyncEvents>(events, status.listeners, log),
+    subscribe<SyncEvents>(events, services.listeners, log),
     announce({ nodeName, events, source: api?.source.events, service: latest.service, publish, log }),
   ]
   if (api !== undefined) ends.push(recordSource({ metrics, source: api.source, server: api.client.server, clock, log }))
@@ -130,7 +137,13 @@ export function startObservers(options: ObserverOptions): Observers {
     now: clock.wall,
   })
   const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, now: clock.wall })
-  const routes = { [statusPath]: statusHandler(status), ...explain, [tracePath]: trace, ...options.routes }
+  const routes = {
+    [statusPath]: statusHandler(status),
+    ...explain,
+    [tracePath]: trace,
+    [servicesPath]: services.handler,
+    ...options.routes,
+  }
   const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 
   return {
