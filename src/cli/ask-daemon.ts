@@ -26,13 +26,14 @@ export async function askDaemon<T>(options: {
   readonly place: DaemonPlace
   readonly path: string
   readonly kind: string
+  readonly timeoutMs?: number
 }): Promise<DaemonAnswer<T>> {
-  const { place, path, kind } = options
+  const { place, path, kind, timeoutMs = patienceMs } = options
   const found = placeOf(place)
   if ('problem' in found) return found
   const { at } = found
   try {
-    const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(patienceMs) })
+    const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
     const body = await response.text()
     if (response.ok) return read(at, kind, body)
     return { problem: refusalOf(at, response, body.trim()) }
@@ -75,9 +76,10 @@ function read<T>(at: string, kind: string, body: string): DaemonAnswer<T> {
 function refusalOf(at: string, { status, headers }: Response, reason: string): string {
   const isOurs = headers.get('server') === serverHeader
   if (!isOurs) return `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?`
-  if (status === 404) return `the Switchyard at ${at} is of another version and does not tell this`
+  if (status === 404 && reason.startsWith('there is no /'))
+    return `the Switchyard at ${at} is of another version and does not tell this`
   // It was asked for what is not there, and says so in words of its own.
-  if (status === 400) return reason
+  if (status === 400 || status === 404) return reason
   return `the Switchyard at ${at} says: ${reason}`
 }
 
@@ -85,5 +87,5 @@ function noAnswer(at: string, error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `${at} takes connections and says nothing; is that port Switchyard's?`
   const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? ` (${error.cause.code})` : ''
-  return `nothing answers at ${at}${code}: no switchyard runs on this node (in its network namespace), or its metrics are served elsewhere (--metrics-bind-address)`
+  return `nothing answers at ${at}${code}; is switchyard running on this node (in its network namespace)? --metrics-bind-address names another place`
 }

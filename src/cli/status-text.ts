@@ -1,6 +1,7 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
 import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
+import { plain } from './plain.ts'
 import { type Cell, type Paint, table } from './table.ts'
 
 export function statusText(status: Status, paint: Paint): string {
@@ -136,8 +137,4 @@ type Amount = readonly [number, string]
 
 function two([large, unit]: Amount, [small, smaller]: Amount): string {
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`
-}
-
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim()
 }

@@ -2,6 +2,7 @@
 // Pure; colour is the caller's to give. Texts of the kernel and of others are shown without control characters: a terminal obeys those.
 import type { TracedDrift, TraceObject } from '../explain/trace-object.ts'
 import type { TraceStep } from '../modes/trace.ts'
+import { plain } from './plain.ts'
 import { type Cell, type Paint, type Style, table } from './table.ts'
 
 export interface TraceTextOptions {
@@ -148,8 +149,4 @@ export function wrap(text: string, { width, indent }: { readonly width: number; 
     } else line = line === '' ? word : `${line} ${word}`
   }
   return [...lines, indent + line]
-}
-
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim()
 }

@@ -49,5 +49,21 @@ it('status asks the daemon of this node, and says where there is none', async ()
     ],
   )
   assert.equal(source.objects.endpoints, 2)
+
+  const list = await ask(node, 'services', '--config', config)
+  assert.match(list.said[1] ?? '', /^default\/web +ClusterIP +yes +2\/2 +\d +80\/TCP +10\.96\.0\.10$/)
+  const one = await ask(node, 'services', 'web', '--config', config)
+  assert.equal(one.exitStatus, 0)
+  assert.match(one.said.join('\n'), /^10\.244\.1\.2:\d+ +50\.0 %/m)
+  const none = await ask(node, 'services', 'wbe', '--config', config)
+  assert.deepEqual([none.exitStatus, none.said.length], [1, 1])
+  assert.match(none.said[0] ?? '', /^switchyard: there is no Service "default\/wbe"; did you mean default\/web\?$/)
+
+  const watching = await runOnce({
+    node,
+    arguments: ['status', '--watch=1', '--config', config],
+    through: ['timeout', '--signal=INT', '4'],
+  })
+  assert.ok(watching.said.filter(line => line.endsWith(': ready')).length >= 2, watching.said.join('\n'))
   assert.equal(await switchyard.stop(), 'code 0')
 })

@@ -1,8 +1,8 @@
-// Who answers the question for the status, and what is said where it is not a Switchyard.
+// Who answers a question to the daemon, and what is said where it is not a Switchyard.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { askForStatus } from '../../src/cli/ask-for-status.ts'
+import { askDaemon } from '../../src/cli/ask-daemon.ts'
 import { main } from '../../src/cli/status.ts'
 import { type Handler, jsonResponse, openServer, routed, textResponse } from '../../src/server/http.ts'
 import { freePort } from '../server/support.ts'
@@ -13,16 +13,20 @@ async function serve(context: TestContext, handler: Handler): Promise<string> {
   return `127.0.0.1:${server.port}`
 }
 
+function ask(at: string, timeoutMs = 5000) {
+  return askDaemon({ place: { 'metrics-bind-address': at }, path: '/switchyard/v1/status', kind: 'Status', timeoutMs })
+}
+
 async function problemAt(at: string, timeoutMs?: number): Promise<string> {
-  const answer = await askForStatus(at, timeoutMs)
+  const answer = await ask(at, timeoutMs)
   return 'problem' in answer ? answer.problem : assert.fail('it has a status')
 }
 
-describe('the question for the status', () => {
+describe('a question to the daemon', () => {
   it('is answered by a Switchyard', async context => {
     const status = { apiVersion: 'switchyard/v1', kind: 'Status', families: [] }
     const at = await serve(context, routed({ '/switchyard/v1/status': () => jsonResponse(200, JSON.stringify(status)) }))
-    assert.deepEqual(await askForStatus(at), { status })
+    assert.deepEqual(await ask(at), { object: status })
   })
 
   it('finds nobody', async () => {
@@ -36,7 +40,7 @@ describe('the question for the status', () => {
     assert.match(await problemAt(other), /^the Switchyard at .* is of another version/)
     const strange = await serve(context, () => ({ ...textResponse(200, 'ok') }))
     assert.equal(await problemAt(strange), `what answers at ${strange} is no Switchyard`)
-    const list = await serve(context, () => jsonResponse(200, '{"apiVersion":"switchyard/v1","kind":"Status"}'))
+    const list = await serve(context, () => jsonResponse(200, '{"apiVersion":"switchyard/v1","kind":"Other"}'))
     assert.equal(await problemAt(list), `what answers at ${list} is no Switchyard`)
   })
 
@@ -53,7 +57,9 @@ describe('the question for the status', () => {
 describe('the command line of status', () => {
   for (const [title, argv, status] of [
     ['a flag that there is not', ['--bogus'], 64],
-    ['an argument', ['services'], 64],
+    ['an argument', ['endpoints'], 64],
+    ['two names', ['services', 'web', 'other'], 64],
+    ['a search without Services', ['--search', 'web'], 64],
     ['another format', ['-o', 'yaml'], 64],
     ['no metrics port', ['--metrics-bind-address', ''], 1],
     ['a file that is not there', ['--config', '/no/such/file'], 1],
