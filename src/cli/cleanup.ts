@@ -19,7 +19,7 @@ import { routeLocalnet } from '../sync/route-localnet.ts'
 import { cleanIpvs } from './cleanup-ipvs.ts'
 import { openParameters } from './cleanup-parameters.ts'
 
-const flags: Flags = {
+export const flags: Flags = {
   'dry-run': { type: bool, default: false, help: 'Print what would be removed, and remove nothing.', withConfig: 'applies' },
   force: {
     type: bool,
@@ -59,6 +59,10 @@ they had before Switchyard changed them; it kept them in its state folder.
   --force            do not look whether a Switchyard or a kube-proxy is running here
   --state-dir DIR    the state folder that Switchyard ran with (default ${runFlags['state-dir'].default})
   --sysctl-root DIR  where kernel parameters can be written (default ${runFlags['sysctl-root'].default})
+
+Examples:
+  switchyard cleanup --dry-run
+  switchyard cleanup
 `
 
 export async function main(argv: readonly string[]): Promise<number> {

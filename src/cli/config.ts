@@ -15,6 +15,8 @@ Example:
   switchyard config --config /var/lib/kube-proxy/config.conf
 `
 
+export { flags } from '../config/flags.ts'
+
 export async function main(argv: readonly string[]): Promise<number> {
   const { values: flags, errors } = parseFlags(argv)
   if (flags.help === true) {

@@ -12,7 +12,7 @@ import { planText } from './plan-text.ts'
 import { type ClusterReading, namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
 import { readParameters } from './read-parameters.ts'
 
-const flags: Flags = {
+export const flags: Flags = {
   ...sourceFlags,
   'metrics-bind-address': runFlags['metrics-bind-address'],
   output: { type: choice('text', 'json'), default: 'text', help: 'text or json.', withConfig: 'applies', letter: 'o' },

@@ -12,6 +12,8 @@ import { LiveConfig } from './live-config.ts'
 import { createLogger } from './log.ts'
 import { version } from './version.ts'
 
+export { flags } from '../config/flags.ts'
+
 export async function main(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(argv)
   const flags = parsed.values

@@ -42,18 +42,34 @@ function watchLine(
 }
 
 function families({ families: all, time }: Status, paint: Paint): string {
-  const title = ['FAMILY', 'READY', 'FULL SYNC', 'PARTIAL SYNC', 'SERVICES', 'QUARANTINED', 'DRAINING', 'DRIFT REPAIRED']
+  const title = [
+    'FAMILY',
+    'READY',
+    'FULL SYNC',
+    'PARTIAL SYNC',
+    'WAITING',
+    'SERVICES',
+    'QUARANTINED',
+    'DRAINING',
+    'DRIFT REPAIRED',
+  ]
   const rows = all.map((family): readonly Cell[] => [
     family.family,
     { text: family.ready ? 'yes' : 'no', style: family.ready ? 'good' : 'bad' },
     ago(time, family.lastFullSync),
     ago(time, family.lastPartialSync),
+    waiting(time, family.waitingSince),
     String(family.services),
     { text: String(family.quarantined.length), ...(family.quarantined.length > 0 && { style: 'bad' as const }) },
     String(family.drains.length),
     String(family.driftRepaired),
   ])
   return table([title, ...rows], paint)
+}
+
+/** For how long the oldest change that the kernel does not have yet has been known. */
+function waiting(now: string, since: string | null): Cell {
+  return since === null ? '-' : { text: span(now, since), style: 'bad' }
 }
 
 /** What keeps the node from being as it should be. */

@@ -20,6 +20,8 @@ export const flags: Flags = {
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
 }
 
+export const words = ['services']
+
 interface Wishes extends DaemonPlace {
   readonly search?: string
   readonly output?: 'text' | 'json'

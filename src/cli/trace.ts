@@ -10,7 +10,7 @@ import { paint } from './paint.ts'
 import { namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
 import { traceText } from './trace-text.ts'
 
-const flags: Flags = {
+export const flags: Flags = {
   ...sourceFlags,
   'metrics-bind-address': runFlags['metrics-bind-address'],
   output: { type: choice('text', 'json'), default: 'text', help: 'text or json.', withConfig: 'applies', letter: 'o' },

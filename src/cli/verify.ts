@@ -12,7 +12,7 @@ import { type ClusterReading, namesSource, readCluster, sourceFlags, WrongFlags 
 import { readParameters } from './read-parameters.ts'
 import { verifyText } from './verify-text.ts'
 
-const flags: Flags = {
+export const flags: Flags = {
   ...sourceFlags,
   'metrics-bind-address': runFlags['metrics-bind-address'],
   output: { type: choice('text', 'json'), default: 'text', help: 'text or json.', withConfig: 'applies', letter: 'o' },

@@ -62,9 +62,9 @@ describe('the status for people', () => {
       `Switchyard 0.1.0 on node node1: ready
 mode ipvs, up 3 h 14 min, manifests in /m: 12 Services, 1 EndpointSlice with 30 endpoints
 
-FAMILY  READY  FULL SYNC      PARTIAL SYNC  SERVICES  QUARANTINED  DRAINING  DRIFT REPAIRED
-IPv4    yes    2 min 5 s ago  2 s ago       12        0            0         0
-IPv6    yes    2 min 5 s ago  never         0         0            0         2
+FAMILY  READY  FULL SYNC      PARTIAL SYNC  WAITING  SERVICES  QUARANTINED  DRAINING  DRIFT REPAIRED
+IPv4    yes    2 min 5 s ago  2 s ago       -        12        0            0         0
+IPv6    yes    2 min 5 s ago  never         -        0         0            0         2
 `,
     )
   })
