@@ -40,7 +40,6 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
     'cli/prepare-modes.ts',
     'cli/read-cluster.ts',
     'cli/run.ts',
-    'cli/status.ts',
     'cli/version.ts',
     'kernel/ipvs-leftovers.ts',
     'kernel/looking-exec.ts',
