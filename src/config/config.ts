@@ -33,8 +33,10 @@ export interface Config {
   readonly metricsBind: SocketAddress | undefined
   /** bindAddressHardFail: an address that is taken ends the process. */
   readonly bindHardFail: boolean
-  /** switchyard.conf page.bind: from where the page on the metrics port may be seen; an address is one of this node's. */
+  /** switchyard.conf page.bind: who may see the page on the metrics port; an address is one of this node's. */
   readonly pageBind: 'loopback' | 'any' | Address
+  /** switchyard.conf page.hosts: lower case, beside addresses, `localhost` and the node's name. */
+  readonly pageHosts: readonly string[]
   readonly logging: LoggingSettings
   /** oom_score_adj, -1000 to 1000. */
   readonly oomScoreAdj: number

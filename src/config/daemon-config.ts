@@ -38,6 +38,7 @@ export function daemonConfig({ nodeName, effective, switchyard, origins, flagVal
     metricsBind: parseSocketAddress(effective.metricsBindAddress),
     bindHardFail: effective.bindAddressHardFail,
     pageBind: pageBind(switchyard['page.bind']),
+    pageHosts: switchyard['page.hosts'],
     logging: loggingSettings(effective, origins),
     oomScoreAdj: effective.oomScoreAdj,
     stateDirectory: flagValues['state-dir'] ?? flags['state-dir'].default,

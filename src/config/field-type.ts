@@ -138,6 +138,19 @@ export const strings: FieldType<readonly string[]> = {
   join: (earlier, later) => [...earlier, ...later],
 }
 
+/** Names of hosts, without a port, in lower case. */
+export const hostNames: FieldType<readonly string[]> = {
+  ...strings,
+  allowed: 'a list of host names, without a port',
+  decode: value => decodeHostNames(strings.decode(value)),
+  parse: value => decodeHostNames(strings.parse(value)),
+}
+
+function decodeHostNames(names: readonly string[] | undefined): readonly string[] | undefined {
+  const lower = names?.map(name => name.toLowerCase())
+  return lower?.every(name => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)) ? lower : undefined
+}
+
 export type Switches = Readonly<Record<string, boolean>>
 
 /** featureGates: in a flag `Name=true,Other=false`. */

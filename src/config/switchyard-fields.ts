@@ -2,7 +2,7 @@
 // No path is one of KubeProxyConfiguration's as well, so that a path alone names a setting.
 import { parseAddress } from '../model/address.ts'
 import { live, restart, type SettingsOf } from './field.ts'
-import { choice, durationOrZero, text } from './field-type.ts'
+import { choice, durationOrZero, hostNames, text } from './field-type.ts'
 
 export const switchyardKind = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfiguration' } as const
 
@@ -45,7 +45,12 @@ export const switchyardFields = {
       value => value === 'loopback' || value === 'any' || parseAddress(value) !== undefined,
     ),
     'loopback',
-    'From where the page on the metrics port may be seen: loopback, any address where metrics are served, or one address of this node.',
+    'Who may see the page on the metrics port, and what is below /switchyard/ there: who is on this node (loopback), everyone who reaches the port (any), or who reaches it at this address of the node.',
+  ),
+  'page.hosts': restart(
+    hostNames,
+    [],
+    'By which names that page may be called, beside addresses, localhost and the name of the node: a browser is not to be led here by the DNS of others.',
   ),
 }
 

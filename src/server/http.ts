@@ -8,13 +8,37 @@ export interface HttpRequest {
   readonly query: URLSearchParams
   /** The Accept header; undefined where there is none. */
   readonly accept: string | undefined
+  /** Who asks; what is missing is not known. */
+  readonly from?: RequestOrigin
+}
+
+export interface RequestOrigin {
+  /** Both ends of the connection: `127.0.0.1`, also where the socket is an IPv6 one. */
+  readonly localAddress: string | undefined
+  readonly remoteAddress: string | undefined
+  /** The headers Host, Origin and Sec-Fetch-Site: how the asker calls us, and what a browser says of the page that asks. */
+  readonly host: string | undefined
+  readonly origin: string | undefined
+  readonly fetchSite: string | undefined
 }
 
 export interface HttpResponse {
   readonly status: number
   readonly contentType: string
   readonly headers?: Readonly<Record<string, string>>
+  /** All of it; with `follow`, its beginning. */
   readonly body: string
+  /** The response stays open, and this may write more. Not called for HEAD. */
+  readonly follow?: (open: OpenResponse) => void
+}
+
+/** A response that goes on until somebody ends it. */
+export interface OpenResponse {
+  /** False, and the text is dropped, where what was written before has not left yet: nothing piles up for a slow reader. */
+  write(text: string): boolean
+  end(): void
+  /** Aborts when the connection is gone. */
+  readonly gone: AbortSignal
 }
 
 export type Handler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>
@@ -107,24 +131,55 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
   const end = url.indexOf('?')
   const path = end === -1 ? url : url.slice(0, end)
   const query = new URLSearchParams(end === -1 ? '' : url.slice(end + 1))
-  send(request, response, await handler({ path, query, accept: headers.accept }))
+  send(request, response, await handler({ path, query, accept: headers.accept, from: originOf(request) }))
+}
+
+function originOf({ headers, socket }: IncomingMessage): RequestOrigin {
+  const site = headers['sec-fetch-site']
+  return {
+    localAddress: socket.localAddress?.replace(/^::ffff:/, ''),
+    remoteAddress: socket.remoteAddress?.replace(/^::ffff:/, ''),
+    host: headers.host,
+    origin: headers.origin,
+    fetchSite: typeof site === 'string' ? site : undefined,
+  }
 }
 
 /** Who we are: a probe of another proxy's port tells us from kube-proxy by it. */
 export const serverHeader = 'switchyard'
 
-function send(request: IncomingMessage, response: ServerResponse, { status, contentType, headers, body }: HttpResponse): void {
+function send(request: IncomingMessage, response: ServerResponse, answered: HttpResponse): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
+  const { status, contentType, headers, body, follow } = answered
   response.writeHead(status, {
     ...headers,
     'content-type': contentType,
-    'content-length': Buffer.byteLength(body),
+    ...(follow === undefined && { 'content-length': Buffer.byteLength(body) }),
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
     server: serverHeader,
   })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (follow === undefined || request.method === 'HEAD') {
+    response.end(request.method === 'HEAD' ? undefined : body)
+    return
+  }
+  response.write(body)
+  follow(openResponse(response))
+}
+
+function openResponse(response: ServerResponse): OpenResponse {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return {
+    write: text => {
+      if (response.destroyed || response.writableLength > 0) return false
+      response.write(text)
+      return true
+    },
+    end: () => void response.destroy(),
+    gone: gone.signal,
+  }
 }

@@ -66,6 +66,7 @@ test('the defaults', () => {
     metricsBind: socket('127.0.0.1', 10_249),
     bindHardFail: false,
     pageBind: 'loopback',
+    pageHosts: [],
     logging: { format: 'auto', verbosity: 0 },
     oomScoreAdj: -999,
     stateDirectory: '/run/switchyard',
@@ -163,6 +164,7 @@ suite('switchyard.conf', () => {
     ['dispatch: bucketed', { dispatch: 'bucketed' }],
     ['sync: {minSyncPeriod: kube-proxy}', { minSyncPeriodMeaning: 'at least' }],
     ['page: {bind: any}', { pageBind: 'any' }],
+    ['page: {hosts: [Proxy.Example.org]}', { pageHosts: ['proxy.example.org'] }],
     ['page: {bind: "FD00::7"}', { pageBind: address('fd00::7') }],
   ]
   for (const [yaml, expected] of rows) test(yaml, () => assert.deepEqual(configOf('', yaml), { ...configOf(''), ...expected }))

@@ -147,7 +147,7 @@ test('the defaults of switchyard.conf', () => {
     drain: { deadline: '15m0s', goneDeadline: '2m0s', modeChangeDeadline: '24h0m0s' },
     ipvs: { unavailable: 'fail' },
     sync: { minSyncPeriod: 'switchyard' },
-    page: { bind: 'loopback' },
+    page: { bind: 'loopback', hosts: [] },
   })
 })
 

@@ -78,4 +78,5 @@ export const switchyardSamples: Samples<SwitchyardPath> = {
   'ipvs.unavailable': { good: 'fallback', bad: true },
   'sync.minSyncPeriod': { good: 'kube-proxy', bad: '1s' },
   'page.bind': { good: '10.0.0.7', bad: 'localhost' },
+  'page.hosts': { good: ['node1.example.org'], bad: ['node1:10249'] },
 }
