@@ -33,6 +33,8 @@ import type { Handler } from './http.ts'
 import { keepListening, type ListeningServer } from './keep-listening.ts'
 import { metricsHandler } from './metrics-server.ts'
 import { NodeStatus, statusHandler } from './node-status.ts'
+import { guarded } from './page-guard.ts'
+import { servePage } from './serve-page.ts'
 import { ServicesAnswers } from './services-handler.ts'
 import { statusPath } from './status-object.ts'
 import { traceHandler } from './trace-handler.ts'
@@ -137,13 +139,15 @@ export function startObservers(options: ObserverOptions): Observers {
     now: clock.wall,
   })
   const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, now: clock.wall })
-  const routes = {
+  const told = {
     [statusPath]: statusHandler(status),
     ...explain,
     [tracePath]: trace,
     [servicesPath]: services.handler,
     ...options.routes,
   }
+  const page = servePage({ routes: told, status: () => status.object(), events, log })
+  const routes = { ...told, ...page.routes }
   const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 
   return {
@@ -155,7 +159,7 @@ export function startObservers(options: ObserverOptions): Observers {
     },
     metrics,
     async close() {
-      for (const end of ends) end()
+      for (const end of [...ends, page.close]) end()
       await Promise.all([servers.health?.close(), servers.metrics?.close(), checks.close(), publisher?.close(eventGraceMs)])
       metrics.close()
     },
@@ -257,7 +261,7 @@ function healthPaths({ health, metrics }: ServerOptions): Handler {
 }
 
 function metricsPaths({ live, metrics, version, clock, startedAt, routes = {} }: ServerOptions): Handler {
-  return metricsHandler({
+  const all = metricsHandler({
     metrics,
     mode: () => live.config.mode,
     settings: () => live.loaded.effective,
@@ -265,4 +269,5 @@ function metricsPaths({ live, metrics, version, clock, startedAt, routes = {} }:
     status: () => ({ startedAt, now: clock.wall(), version, nodeVersion: process.version, emulationVersion }),
     routes,
   })
+  return guarded(all, () => ({ bind: live.config.pageBind, hosts: live.config.pageHosts, node: live.config.nodeName }))
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { type Handler, jsonResponse, openServer, routed, textResponse } from '../../src/server/http.ts'
-import { ask, isListening } from './support.ts'
+import { type Handler, jsonResponse, type OpenResponse, openServer, routed, textResponse } from '../../src/server/http.ts'
+import { ask, isListening, until } from './support.ts'
 
 async function serve(context: TestContext, handler: Handler, onError: (error: unknown) => void = unexpected) {
   const server = await openServer({ at: { host: '127.0.0.1', port: 0 }, handler, onError })
@@ -48,6 +48,59 @@ describe('an HTTP server', () => {
     )
     const { headers, body } = await ask({ port, path: '/x/y?a=b%20c&d', headers: { accept: 'text/plain' } })
     assert.deepEqual([JSON.parse(body), headers['content-type']], [['/x/y', 'b c', 'text/plain'], 'application/json'])
+  })
+
+  it('keeps a response open, says when its reader is gone, and drops what a slow one does not take', async context => {
+    const opened: OpenResponse[] = []
+    const { port } = await serve(context, () => ({
+      status: 200,
+      contentType: 'text/event-stream',
+      body: 'begin\n',
+      follow: open => opened.push(open),
+    }))
+    assert.deepEqual((await ask({ port, method: 'HEAD' })).body, '')
+    assert.equal(opened.length, 0)
+    const socket = connect({ port, host: '127.0.0.1' })
+    let text = ''
+    socket.on('data', chunk => {
+      text += chunk
+    })
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await until(() => text.includes('begin') || undefined, 'the beginning')
+    const [open] = opened
+    assert.ok(open !== undefined)
+    await until(() => open.write('more\n') || undefined, 'room')
+    await until(() => text.includes('more') || undefined, 'more')
+    socket.pause()
+    const piece = 'x'.repeat(1_000_000)
+    let taken = 0
+    await until(() => {
+      if (open.write(piece)) taken += 1
+      else return true
+      return undefined
+    }, 'a full socket')
+    for (let i = 0; i < 100; i += 1) assert.equal(open.write(piece), false)
+    assert.ok(taken < 20, `${taken} MB fit into the kernel's buffers`)
+    assert.equal(open.gone.aborted, false)
+    socket.destroy()
+    await until(() => open.gone.aborted || undefined, 'the end')
+    assert.equal(open.write('x'), false)
+  })
+
+  it('tells the handler who asks', async context => {
+    const { port } = await serve(context, ({ from }) => jsonResponse(200, JSON.stringify(from)))
+    const headers = { host: 'a.example', origin: 'http://b.example', 'sec-fetch-site': 'cross-site' }
+    const { body } = await ask({ port, headers })
+    const ends = { localAddress: '127.0.0.1', remoteAddress: '127.0.0.1' }
+    assert.deepEqual(JSON.parse(body), { ...ends, host: 'a.example', origin: 'http://b.example', fetchSite: 'cross-site' })
+  })
+
+  it('names IPv4 by its own address where the socket is one for both families', async context => {
+    const handler: Handler = ({ from }) => textResponse(200, `${from?.localAddress} ${from?.remoteAddress}`)
+    const server = await openServer({ at: { host: undefined, port: 0 }, handler, onError: unexpected })
+    context.after(() => server.close())
+    assert.equal((await ask({ port: server.port })).body, '127.0.0.1 127.0.0.1')
+    assert.equal((await ask({ port: server.port, host: '::1' })).body, '::1 ::1')
   })
 
   it('finds handlers by exact path and names them where there is none', async context => {
