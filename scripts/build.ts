@@ -1,9 +1,11 @@
 // npm run build: src/ → dist/, which is all that ships beside Node itself. `node scripts/build.ts [FOLDER]` writes elsewhere.
 // dist/switchyard.mjs is the command; dist/parts/ holds what it loads late (an agent that follows manifests never reads the HTTP
-// client). Names stay as they are in the source, so that a stack trace reads without the source maps that lie beside.
+// client); dist/page.html is what the metrics port shows at `/`. Names stay as they are in the source, so that a stack trace reads
+// without the source maps that lie beside.
 import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { build as bundle, type Metafile, type Plugin } from 'esbuild'
+import { composePage } from '../src/server/page-source.ts'
 import { thirdPartyNotices } from './third-party-notices.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -28,13 +30,14 @@ export async function build(directory: string): Promise<Metafile> {
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
-    define: { SWITCHYARD_VERSION: JSON.stringify(await version()) },
+    define: { SWITCHYARD_VERSION: JSON.stringify(await version()), SWITCHYARD_PAGE: JSON.stringify('../page.html') },
     // CommonJS packages ask for Node's own modules by `require`, which an ES module does not have.
     banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
     plugins: [credentialsOnly],
   })
   if (warnings.length > 0) throw new Error(`esbuild had ${warnings.length} warnings (above); the bundle may not work`)
   await chmod(join(directory, 'switchyard.mjs'), 0o755)
+  await writeFile(join(directory, 'page.html'), composePage())
   await copyFile(join(root, 'LICENSE'), join(directory, 'LICENSE'))
   await writeFile(join(directory, 'THIRD-PARTY-NOTICES.txt'), await thirdPartyNotices(root, Object.values(metafile.outputs)))
   return metafile

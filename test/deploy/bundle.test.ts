@@ -2,12 +2,18 @@
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Metafile } from 'esbuild'
 import { execa } from 'execa'
 import { build } from '../../scripts/build.ts'
 import { bundledPackages, thirdPartyNotices } from '../../scripts/third-party-notices.ts'
+import { composePage } from '../../src/server/page-source.ts'
+import { fetchInside } from '../server/in-namespace.ts'
+import { startBackground } from '../support/daemon/background.ts'
+import { createNode } from '../support/daemon/node.ts'
+import { switchyardFlags } from '../support/daemon/switchyard.ts'
+import { poll } from '../support/lab/poll.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -77,6 +83,28 @@ describe('the bundle', () => {
       sources.filter(source => source.includes('client-node/dist/gen/models/')),
       [],
     )
+  })
+
+  test('shows the page that lies beside it', async () => {
+    const page = await readFile(join(folder, 'dist/page.html'), 'utf8')
+    assert.equal(page, composePage())
+    const asks = filesOf(metafile).filter(path => sourcesOf(metafile, [path]).includes('src/server/page-source.ts'))
+    assert.deepEqual(
+      asks.map(path => basename(dirname(path))),
+      ['parts'],
+    )
+    await using node = await createNode('bundle')
+    await node.run(['ip', 'link', 'set', 'lo', 'up'])
+    const flags = await switchyardFlags({ node, config: { metricsBindAddress: '127.0.0.1:20249' } })
+    await using _ = await startBackground(node, [process.execPath, bundled(), ...flags])
+    const shown = await poll(
+      async () => {
+        const answer = await fetchInside(node.namespace, 'http://127.0.0.1:20249/')
+        return 'body' in answer ? answer : undefined
+      },
+      { what: 'the page' },
+    )
+    assert.deepEqual([shown.status, shown.body], [200, page])
   })
 
   test('brings the licences: its own, and one section for each package in it', async () => {
