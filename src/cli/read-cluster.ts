@@ -76,7 +76,9 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
   const log = createPlainLogger()
   const config = configOf(flags, log)
   const exec = lookingExec(createExec())
-  const prepared = await prepareModes({ config, exec, log, mayLoad: false })
+  const prepared = await prepareModes({ config, exec, log, mayLoad: false }).catch((cause: unknown) => {
+    throw new Error(`'switchyard run' would not start here: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  })
   const read = await readSource({ config, log, timeoutMs })
   const node = nodeFacts(config.nodeName, read.store.node(), interfaceAddresses(serviceLink))
   const input: PassInput = { node, settings: config.traffic, sweep: read.sweep }
