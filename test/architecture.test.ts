@@ -37,7 +37,6 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
   // With node:fs/promises.
   'node:fs': [
     'cli/ask-daemon.ts',
-    'cli/cleanup.ts',
     'cli/config.ts',
     'cli/prepare-modes.ts',
     'cli/read-cluster.ts',

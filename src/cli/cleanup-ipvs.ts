@@ -53,7 +53,8 @@ async function planFor(family: IpFamily, { exec, backend }: Pick<IpvsCleaning, '
   return mode.diff({ ...change, desired: kept })
 }
 
-function defaultTraffic(): TrafficSettings {
+/** The settings that hold where no configuration says otherwise. */
+export function defaultTraffic(): TrafficSettings {
   const { config } = loadConfig({ flags: {}, readFile: noFile, hostname: hostname() })
   if (config === undefined) throw new Error('the default configuration is refused; this is a mistake in Switchyard, report it')
   return config.traffic

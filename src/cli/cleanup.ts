@@ -1,23 +1,22 @@
 // `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours, of every mode, in both iptables backends and both IP families, and
 // puts back the kernel parameters that the state file tells of.
 // Refuses while a Switchyard or a kube-proxy lives here: their chains have the same names.
-import { readFile } from 'node:fs/promises'
 import { bool } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, flags as runFlags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
-import { type Backend, saveQuery, tableSection, toolsOf } from '../kernel/iptables.ts'
-import { hasKubeletHint } from '../kernel/probe.ts'
+import { type Backend, saveQuery, toolsOf } from '../kernel/iptables.ts'
+import { joinPlans } from '../kernel/plan.ts'
+import { hasKubeletHint, usableBackends } from '../kernel/probe.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
-import { chainRoles } from '../modes/rules/chains.ts'
-import { parseTables } from '../modes/rules/parse.ts'
-import { retire } from '../modes/rules/retire.ts'
+import { retire, retireCanary } from '../modes/rules/retire.ts'
 import { applyPlan } from '../sync/apply.ts'
 import { routeLocalnet } from '../sync/route-localnet.ts'
 import { cleanIpvs } from './cleanup-ipvs.ts'
 import { openParameters } from './cleanup-parameters.ts'
+import { kubeProxyPlace } from './only-writer.ts'
 
 export const flags: Flags = {
   'dry-run': { type: bool, default: false, help: 'Print what would be removed, and remove nothing.', withConfig: 'applies' },
@@ -117,31 +116,8 @@ async function findLivingWriter(): Promise<string | undefined> {
   const claim = await claimNode('switchyard cleanup')
   if ('heldBy' in claim) return claim.heldBy
   await claim.release()
-  return findKubeProxy({ proc: '/proc', metricsPort: 10_249, healthPort: 10_256 })
+  return findKubeProxy(kubeProxyPlace)
 }
-
-/** A kernel without nf_tables holds no rules there; where neither backend works, both say why. */
-async function usableBackends(exec: Exec): Promise<Record<IpFamily, readonly Backend[]>> {
-  const ofFamily = async (family: IpFamily): Promise<readonly Backend[]> => {
-    const inUse = await backendsInUse(family)
-    if (!inUse.includes('legacy')) return inUse
-    const nftWorks = await exec(saveQuery(toolsOf(family, 'nft'))).then(
-      () => true,
-      () => false,
-    )
-    return nftWorks ? inUse : ['legacy']
-  }
-  return { IPv4: await ofFamily('IPv4'), IPv6: await ofFamily('IPv6') }
-}
-
-/** The legacy tables of a family are only looked at where the kernel has them: reading would make them. */
-async function backendsInUse(family: IpFamily): Promise<readonly Backend[]> {
-  const names = await readFile(`/proc/net/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
-  return names.trim() === '' ? ['nft'] : ['nft', 'legacy']
-}
-
-/** Of all modes: to cleanup each chain of ours is one that goes whole. */
-const allChains = chainRoles({ dispatch: {} })
 
 async function cleanOne(options: {
   readonly family: IpFamily
@@ -154,10 +130,9 @@ async function cleanOne(options: {
   const { family, backend, dryRun, exec } = options
   const tools = toolsOf(family, backend)
   const { stdout } = await exec(saveQuery(tools))
-  const saved = { nat: tableSection(stdout, 'nat'), filter: tableSection(stdout, 'filter') }
-  const observed = parseTables(saved, new Map(), allChains)
   const guardNeeded = family === 'IPv4' && options.guardNeeded
-  const plan = retire({ observed, save: stdout, tools, keepFirewall: guardNeeded || hasKubeletHint(stdout) })
+  const keepFirewall = guardNeeded || hasKubeletHint(stdout)
+  const plan = joinPlans(retire({ save: stdout, tools, keepFirewall }), retireCanary(stdout, tools))
   const where = `${family}, ${backend} backend`
   if (guardNeeded) say(`${where}: KUBE-FIREWALL stays: ${routeLocalnet} is 1, and it guards 127.0.0.0/8\n`)
   for (const what of plan.kept) say(`${where}: kept, emptied: ${what}\n`)

@@ -23,6 +23,7 @@ import { logSyncEvents } from './log-events.ts'
 import { startMode } from './mode-in-force.ts'
 import { claimThisNode, waitForKubeProxyToEnd, watchForKubeProxy } from './only-writer.ts'
 import { type OpenedSource, openSource } from './open-source.ts'
+import { sweepNftables } from './sweep-nftables.ts'
 import { version } from './version.ts'
 import { watchConntrackTable } from './watch-conntrack-table.ts'
 
@@ -85,11 +86,13 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     observers = startObservers({
       ...{ live, events, exec, source, api, inspections, log, onFatal },
       modes: () => mode.modes,
+      backend: () => mode.backend,
       version: version(),
     })
     const routed = () => (mode.name === 'ipvs' ? undefined : live.config.traffic)
     keepRouteLocalnet({ events, sysctl, originals, settings: routed, log })
     keepConntrackClean({ events, exec, log })
+    sweepNftables({ events, exec, log })
     const earlierDrains = keepDrains({ events, state })
     watchConntrackTable({ events, sysctl: createSysctl('/proc/sys'), log })
     const doDuties = nodeDuties(log, 'node and process', originals)

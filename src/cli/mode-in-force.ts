@@ -2,6 +2,7 @@
 // one stays then. Kernel parameters of ipvs mode are in place before its first virtual server, and go after its last.
 import type { Config } from '../config/config.ts'
 import type { Exec } from '../kernel/exec.ts'
+import type { Backend } from '../kernel/iptables.ts'
 import { hasIpvsLeftovers } from '../kernel/ipvs-leftovers.ts'
 import { addDummyLink, batchArgv, dummyLinksQuery, hasLink } from '../kernel/link.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
@@ -13,6 +14,7 @@ import { type PreparedModes, prepareModes } from './prepare-modes.ts'
 
 export interface ModeInForce {
   readonly name: Config['mode']
+  readonly backend: Backend
   readonly modes: readonly AnyMode[]
   /** For the engine: what cleans up after ipvs mode, where another one is in force. */
   readonly retiring: (mode: AnyMode) => AnyMode | undefined
@@ -47,6 +49,9 @@ export async function startMode(options: {
   return {
     get name() {
       return prepared.name
+    },
+    get backend() {
+      return prepared.backend
     },
     get modes() {
       return prepared.modes

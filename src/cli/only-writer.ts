@@ -4,7 +4,7 @@ import { type Claim, claimNode, findKubeProxy } from '../kernel/writers.ts'
 import type { Logger } from './log.ts'
 import { version } from './version.ts'
 
-const where = { proc: '/proc', metricsPort: 10_249, healthPort: 10_256 }
+export const kubeProxyPlace = { proc: '/proc', metricsPort: 10_249, healthPort: 10_256 }
 
 /** Throws, naming the other one, where a Switchyard already runs in this network namespace. */
 export async function claimThisNode(log: Logger): Promise<Claim> {
@@ -19,7 +19,7 @@ export async function claimThisNode(log: Logger): Promise<Claim> {
 /** Both would write the same chains, so the first to come keeps them. */
 export async function waitForKubeProxyToEnd(log: Logger, signal: AbortSignal): Promise<void> {
   for (let tries = 0; !signal.aborted; tries++) {
-    const found = await findKubeProxy(where)
+    const found = await findKubeProxy(kubeProxyPlace)
     if (found === undefined) {
       if (tries > 0) log.info('kube-proxy is gone; taking over its chains')
       return
@@ -44,7 +44,7 @@ export async function watchForKubeProxy(options: {
   while (!signal.aborted) {
     await sleep(everyMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return
-    const found = await findKubeProxy(where).catch(() => undefined)
+    const found = await findKubeProxy(kubeProxyPlace).catch(() => undefined)
     if (found !== undefined && before === undefined) {
       log.error(
         `${found} was started and writes the same chains as this Switchyard; stop one of them, or they undo each other's rules without end`,

@@ -15,6 +15,8 @@ import type { Logger } from './log.ts'
 export interface PreparedModes {
   /** What runs: not what is configured, where that cannot work here and need not. */
   readonly name: Config['mode']
+  /** The iptables backend that rules go to. */
+  readonly backend: Backend
   /** One for each family. */
   readonly modes: readonly AnyMode[]
   /** What cleans up after ipvs mode, one for each family. */
@@ -39,6 +41,7 @@ export async function prepareModes(options: {
   const tools = families.map(family => ({ family, tools: toolsOf(family, backend) }))
   return {
     name: chosen.mode,
+    backend,
     modes: tools.map(each => modeOf(chosen, each)),
     retiring: tools.map(each => retiringIpvsMode({ ...each, deadlineMs: options.config.ipvs.modeChangeDeadlineMs })),
   }

@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
+import type { Backend } from '../kernel/iptables.ts'
 import { hasIpvsLeftovers } from '../kernel/ipvs-leftovers.ts'
 import { lookingExec } from '../kernel/looking-exec.ts'
 import { lookAtState, stateFileName } from '../kernel/state-file.ts'
@@ -52,6 +53,8 @@ export interface ClusterReading {
   readonly input: PassInput
   /** What would run here: not what is configured, where that cannot work and `ipvs.unavailable` is `fallback`. */
   readonly modeName: Config['mode']
+  /** The iptables backend that rules go to. */
+  readonly backend: Backend
   /** One for each family. */
   readonly modes: readonly AnyMode[]
   /** What cleans up after ipvs mode, one for each family. */
@@ -91,6 +94,7 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
     cluster: read.store,
     input,
     modeName: prepared.name,
+    backend: prepared.backend,
     modes: prepared.modes,
     retiring: prepared.retiring,
     earlierDrains,
@@ -103,7 +107,8 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
   }
 }
 
-function configOf(flags: FlagValues, log: Logger): Config {
+/** Throws WrongFlags. */
+export function configOf(flags: FlagValues, log: Logger): Config {
   const { config, errors, warnings } = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
   if (config === undefined) throw new WrongFlags(errors.map(formatProblem).join('\nswitchyard: '))
   for (const problem of warnings) log.warn(formatProblem(problem))

@@ -56,7 +56,7 @@ Examples:
   switchyard run --manifests ./manifests --hostname-override node1
   switchyard run --config /var/lib/kube-proxy/config.conf --hostname-override node1
 
-Other commands: config, status, plan, verify, cleanup ('switchyard help').
+Other commands: config, status, plan, verify, trace, takeover, handover, cleanup ('switchyard help').
 
 Flags (as kube-proxy's, and some of our own):
 ${flagHelp()}`

@@ -46,6 +46,16 @@ export interface Query {
   readonly argv: readonly string[]
 }
 
+/** One after the other. */
+export function joinPlans(...plans: readonly Plan[]): Plan {
+  return {
+    steps: plans.flatMap(({ steps }) => steps),
+    written: plans.reduce((sum, { written }) => sum + written, 0),
+    removed: plans.reduce((sum, { removed }) => sum + removed, 0),
+    kept: plans.flatMap(({ kept }) => kept),
+  }
+}
+
 /** How many lines of standard input the plan feeds to tools. */
 export function lineCount(plan: Plan): number {
   let count = 0

@@ -37,10 +37,8 @@ export async function probeBackend(options: {
   readonly procNet: string
 }): Promise<BackendChoice> {
   const { family, exec, procNet } = options
-  const names = await readFile(`${procNet}/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
-  const legacyTables = names.split('\n').filter(name => name !== '')
   const nft = await evidence(toolsOf(family, 'nft'), exec)
-  const legacy = await (legacyTables.length === 0 ? presence : evidence)(toolsOf(family, 'legacy'), exec)
+  const legacy = await ((await legacyTables(family, procNet)).length === 0 ? presence : evidence)(toolsOf(family, 'legacy'), exec)
   const plain = nft.rules + legacy.rules === 0 ? await plainIptables(family, exec) : undefined
   return chooseBackend({ nft, legacy, plain })
 }
@@ -103,4 +101,23 @@ async function plainIptables(family: IpFamily, exec: Exec): Promise<Backend | un
   const version = await exec({ argv: [tool, '--version'] }).catch(() => undefined)
   if (version === undefined) return undefined
   return version.stdout.includes('legacy') ? 'legacy' : 'nft'
+}
+
+/** Whose rules can be read here, by family. A kernel without nf_tables holds no rules there; where neither backend works, both say why. */
+export async function usableBackends(exec: Exec, procNet = '/proc/net'): Promise<Record<IpFamily, readonly Backend[]>> {
+  const ofFamily = async (family: IpFamily): Promise<readonly Backend[]> => {
+    if ((await legacyTables(family, procNet)).length === 0) return ['nft']
+    const nftWorks = await exec(saveQuery(toolsOf(family, 'nft'))).then(
+      () => true,
+      () => false,
+    )
+    return nftWorks ? ['nft', 'legacy'] : ['legacy']
+  }
+  return { IPv4: await ofFamily('IPv4'), IPv6: await ofFamily('IPv6') }
+}
+
+/** Only these are looked at: reading would make the others. */
+async function legacyTables(family: IpFamily, procNet: string): Promise<readonly string[]> {
+  const names = await readFile(`${procNet}/${family === 'IPv4' ? 'ip' : 'ip6'}_tables_names`, 'utf8').catch(() => '')
+  return names.split('\n').filter(name => name !== '')
 }

@@ -1,5 +1,6 @@
 // Moments of the sync → the status object, whenever somebody asks. Keeps what no other subscriber knows; health is asked for the rest.
 import type { NodeHealth } from '../health/node-health.ts'
+import type { Backend } from '../kernel/iptables.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Drain } from '../modes/mode.ts'
@@ -15,6 +16,7 @@ export interface NodeStatusOptions {
   readonly families: readonly IpFamily[]
   readonly node: string
   readonly mode: () => string
+  readonly backend: () => Backend
   /** Of Switchyard. */
   readonly version: string
   /** Milliseconds since 1970. */
@@ -76,7 +78,7 @@ export class NodeStatus {
   }
 
   object(): Status {
-    const { node, mode, version, startedAt, health, clock } = this.#options
+    const { node, mode, backend, version, startedAt, health, clock } = this.#options
     const missing = health.missing()
     return {
       apiVersion: statusVersion,
@@ -84,6 +86,7 @@ export class NodeStatus {
       version,
       node,
       mode: mode(),
+      iptablesBackend: backend(),
       startedAt: rfc3339(startedAt),
       time: rfc3339(clock.wall()),
       ready: missing.length === 0,

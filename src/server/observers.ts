@@ -10,6 +10,7 @@ import { servicesPath } from '../explain/services-object.ts'
 import { tracePath } from '../explain/trace-object.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
+import type { Backend } from '../kernel/iptables.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
@@ -46,6 +47,8 @@ export interface ObserverOptions {
   readonly events: SyncEmitter
   /** One for each family that is programmed. The families stay, the modes may change. */
   readonly modes: () => readonly Pick<Mode<never, never>, 'family' | 'packetCounters'>[]
+  /** The iptables backend that rules go to. */
+  readonly backend: () => Backend
   readonly exec: Exec
   readonly source: { readonly description: string }
   /** Undefined where the objects do not come from an API server: then Events are only logged. */
@@ -103,7 +106,7 @@ export function startObservers(options: ObserverOptions): Observers {
     retryEveryMs: () => live.config.syncPeriodMs,
     log,
   })
-  const about = { node: nodeName, mode: () => live.config.mode, version, startedAt, source }
+  const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source }
   const status = new NodeStatus({ ...about, families, health, clock })
   const services = new ServicesAnswers({
     ...{ families, nodeName, mode: about.mode, cluster: latest.cluster, now: clock.wall },

@@ -1,5 +1,6 @@
 // How the running daemon is, as /switchyard/v1/status serves it and `switchyard status` reads it. Within v1 fields may come, none goes or gets another
 // meaning. Times are RFC 3339 in UTC; null: there is none.
+import type { Backend } from '../kernel/iptables.ts'
 import type { IpFamily } from '../model/address.ts'
 
 export const statusPath = '/switchyard/v1/status'
@@ -13,6 +14,8 @@ export interface Status {
   readonly node: string
   /** The mode that runs. */
   readonly mode: string
+  /** The iptables backend that its rules are in. */
+  readonly iptablesBackend: Backend
   readonly startedAt: string
   /** When this was said. */
   readonly time: string

@@ -54,6 +54,19 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
   if (wasLeft && !signal.aborted) events.emit('retired', { family })
 }
 
+/**
+ * The same for a command that does not stay: what has no connection goes at once, all else loses its weight. Gives what is left with its
+ * connections; whoever comes next goes on with it. Throws ApplyError or CommandError.
+ */
+export async function retireOnce(options: Omit<RetirementOptions, 'events' | 'isAnythingLeft'>): Promise<readonly Drain[]> {
+  const sync = newSync(options)
+  const input = { ...options.input(), sweep: true }
+  await sync.pass(input)
+  await sync.lookAtDrains()
+  if (sync.isDirty) await sync.pass(input)
+  return sync.drains
+}
+
 interface Draining {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly sync: FamilySync<any, any>
@@ -79,7 +92,7 @@ async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Pr
 }
 
 /** Its moments are not those of the mode in force, so nobody hears them. */
-function newSync({ mode, exec, now, earlierDrains }: RetirementOptions) {
+function newSync({ mode, exec, now, earlierDrains }: Pick<RetirementOptions, 'mode' | 'exec' | 'now' | 'earlierDrains'>) {
   return new FamilySync({ mode, exec, now, earlierDrains, cluster: noServices, events: createSyncEmitter() })
 }
 

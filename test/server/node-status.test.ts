@@ -24,7 +24,7 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
   const families = ['IPv4', 'IPv6'] as const
   const source = 'manifests in /m'
   const health = new NodeHealth({ families, source, watches, syncPeriodMs: () => 30_000, clock })
-  const about = { node: 'node1', mode: () => 'ipvs', version: '0.1.0', startedAt, source }
+  const about = { node: 'node1', mode: () => 'ipvs', backend: () => 'nft' as const, version: '0.1.0', startedAt, source }
   const status = new NodeStatus({ ...about, families, health, clock })
   subscribe(events, health.listeners, log)
   subscribe(events, status.listeners, log)
@@ -57,6 +57,7 @@ describe('the status of a daemon', () => {
       version: '0.1.0',
       node: 'node1',
       mode: 'ipvs',
+      iptablesBackend: 'nft',
       startedAt: '2026-08-02T12:00:00.000Z',
       time: '2026-08-02T12:00:00.000Z',
       ready: false,

@@ -54,6 +54,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
     live: { config, loaded },
     events,
     modes: () => [{ family: 'IPv4' }],
+    backend: () => 'nft',
     exec: createExec(),
     source: { description: 'manifests in /m' },
     api,

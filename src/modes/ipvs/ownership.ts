@@ -4,8 +4,12 @@ import { type Address, contains, familyOf } from '../../model/address.ts'
 import { nodePortKind, type SetKind, setName } from './names.ts'
 import type { Desired, Observed } from './state.ts'
 
+interface Excluding {
+  readonly settings: Pick<Desired['settings'], 'excludeCidrs'>
+}
+
 interface State {
-  readonly desired: Pick<Desired, 'settings' | 'nodeAddresses' | 'localAddresses' | 'earlierServers'>
+  readonly desired: Excluding & Pick<Desired, 'nodeAddresses' | 'localAddresses' | 'earlierServers'>
   readonly observed: Pick<Observed, 'sets' | 'addresses'>
 }
 
@@ -26,7 +30,7 @@ export function isOurs(name: ServerName, { desired, observed }: State): boolean 
 }
 
 /** In ipvs.excludeCIDRs: whatever is there is somebody else's. */
-export function isExcluded({ settings }: Pick<Desired, 'settings'>, address: Address): boolean {
+export function isExcluded({ settings }: Excluding, address: Address): boolean {
   return settings.excludeCidrs.some(range => contains(range, address))
 }
 

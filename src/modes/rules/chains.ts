@@ -15,14 +15,16 @@ export type ChainRoles = (table: Table, name: string) => ChainKind
 
 type Names = Readonly<Partial<Record<Table, readonly string[]>>>
 
-/** KUBE-PROXY-CANARY is kube-proxy's own alarm against flushes; we do without, and sweep one that was left behind. */
+/** kube-proxy's own alarm against flushes, in mangle too; we do without, and sweep one that was left behind. */
+export const canaryChain = 'KUBE-PROXY-CANARY'
+
 const fixedChains: Record<Table, readonly string[]> = {
   nat: [
-    ...['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-MARK-MASQ', 'KUBE-POSTROUTING', 'KUBE-PROXY-CANARY'],
+    ...['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-MARK-MASQ', 'KUBE-POSTROUTING', canaryChain],
     ...['KUBE-NODE-PORT', 'KUBE-LOAD-BALANCER'],
   ],
   filter: [
-    ...['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL', 'KUBE-FORWARD', 'KUBE-PROXY-CANARY'],
+    ...['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL', 'KUBE-FORWARD', canaryChain],
     ...['KUBE-NODE-PORT', 'KUBE-SOURCE-RANGES-FIREWALL', 'KUBE-IPVS-FILTER', 'KUBE-IPVS-OUT-FILTER', 'SWITCHYARD-NO-LOCAL'],
   ],
 }
@@ -42,13 +44,36 @@ export function chainRoles(mode: {
 }): ChainRoles {
   return (table, name) => {
     if (sharedChains[table].includes(name)) return 'shared'
-    if (!isOurs(table, name) || mode.leaveAlone?.(table, name) === true) return 'foreign'
+    if (!isServiceProxyChain(table, name) || mode.leaveAlone?.(table, name) === true) return 'foreign'
     return mode.dispatch[table]?.includes(name) ? 'dispatch' : 'leaf'
   }
 }
 
-function isOurs(table: Table, name: string): boolean {
+/** Made by a service proxy, in whichever mode. Not KUBE-FIREWALL, which kubelet makes too. */
+export function isServiceProxyChain(table: Table, name: string): boolean {
   return fixedChains[table].includes(name) || isServiceChain(table, name)
+}
+
+/** Which mode alone has a chain; `shared`: all modes have it, each with other rules. */
+export type ModeOfChain = 'iptables' | 'ipvs' | 'shared'
+
+const chainsOfOneMode: Readonly<Record<'iptables' | 'ipvs', Names>> = {
+  iptables: { nat: ['KUBE-NODEPORTS'], filter: ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS'] },
+  ipvs: {
+    nat: ['KUBE-NODE-PORT', 'KUBE-LOAD-BALANCER'],
+    filter: ['KUBE-NODE-PORT', 'KUBE-SOURCE-RANGES-FIREWALL', ...ipvsGuardChains],
+  },
+}
+
+/** Of a chain that a service proxy makes. */
+export function modeOfChain(table: Table, name: string): ModeOfChain {
+  if (isServiceChain(table, name)) return 'iptables'
+  return (['iptables', 'ipvs'] as const).find(mode => chainsOfOneMode[mode][table]?.includes(name)) ?? 'shared'
+}
+
+/** A chain or a set of Switchyard's own, which a kube-proxy neither uses nor removes. */
+export function isSwitchyards(name: string): boolean {
+  return name.startsWith('SWITCHYARD-')
 }
 
 /** A chain of nat that belongs to one service port of iptables mode. */

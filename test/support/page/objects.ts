@@ -37,6 +37,7 @@ export function status(more: Partial<Status> = {}): Status {
     version: '0.1.0',
     node: 'node1',
     mode: 'iptables',
+    iptablesBackend: 'nft',
     startedAt: ago(11_520),
     time: ago(0),
     ready: true,
