@@ -1,55 +1,46 @@
-// What a kube-proxy in nftables mode holds for the case node-port, in small: the tables `ip kube-proxy` and `ip6 kube-proxy` with their hooks, maps of
+// What a kube-proxy in nftables mode holds for the golden scenario nodeport, in small: the tables `ip kube-proxy` and `ip6 kube-proxy` with their hooks, maps of
 // verdicts, a chain for each Service and endpoint, and the mark that asks for masquerading (KEP-3866).
+
+const service = 'golden/appjs-service-nodeport/tcp/'
 
 interface FamilyRules {
   readonly table: 'ip' | 'ip6'
-  readonly clusterIP: string
   readonly nodeAddress: string
   readonly pods: string
-  /** As a target of DNAT, without the port. */
+  /** Of the one Service, which has no address in the other family. */
+  readonly clusterIP?: string
   readonly endpoints: readonly string[]
 }
 
 const families: readonly FamilyRules[] = [
   {
     table: 'ip',
-    clusterIP: '10.96.3.1',
     nodeAddress: '10.200.1.2',
     pods: '10.244.0.0/16',
-    endpoints: ['10.244.1.11', '10.244.1.12', '10.244.2.21'],
+    clusterIP: '10.102.83.10',
+    endpoints: ['10.244.1.11', '10.244.2.21'],
   },
-  {
-    table: 'ip6',
-    clusterIP: 'fd00:10:96::3:1',
-    nodeAddress: 'fd00:200:1::2',
-    pods: 'fd00:10:244::/56',
-    endpoints: ['[fd00:10:244:1::11]', '[fd00:10:244:1::12]', '[fd00:10:244:2::21]'],
-  },
+  { table: 'ip6', nodeAddress: 'fd00:200:1::2', pods: 'fd00:10:244::/56', endpoints: [] },
 ]
 
 /** For `nft -f -`. */
 export const nftablesRules = families.map(rulesOf).join('')
 
-function rulesOf({ table, clusterIP, nodeAddress, pods, endpoints }: FamilyRules): string {
+function rulesOf(family: FamilyRules): string {
+  const { table, nodeAddress, clusterIP } = family
   const address = table === 'ip' ? 'ipv4_addr' : 'ipv6_addr'
-  const verdicts = endpoints.map((_, index) => `${index} : goto endpoint-${index}`).join(', ')
-  const endpointChains = endpoints.map(
-    (endpoint, index) => `  chain endpoint-${index} {
-    ${table} saddr ${endpoint.replaceAll(/[[\]]/g, '')} jump mark-for-masquerade
-    meta l4proto tcp dnat to ${endpoint}:8080
-  }`,
-  )
+  const elements = (text: string): string => (clusterIP === undefined ? '' : `elements = { ${text} }`)
   return `table ${table} kube-proxy {
   comment "rules for kube-proxy"
-  set cluster-ips { type ${address}; elements = { ${clusterIP} } }
-  set nodeport-ips { type ${address}; elements = { ${nodeAddress} } }
+  set cluster-ips { type ${address}; ${elements(`${clusterIP}`)}; }
+  set nodeport-ips { type ${address}; elements = { ${nodeAddress} }; }
   map service-ips {
     type ${address} . inet_proto . inet_service : verdict
-    elements = { ${clusterIP} . tcp . 80 : goto service-default/web/tcp/http }
+    ${elements(`${clusterIP} . tcp . 80 : goto service-${service}`)}
   }
   map service-nodeports {
     type inet_proto . inet_service : verdict
-    elements = { tcp . 30031 : goto external-default/web/tcp/http }
+    ${elements(`tcp . 30123 : goto external-${service}`)}
   }
   chain mark-for-masquerade {
     meta mark set meta mark or 0x4000
@@ -59,15 +50,7 @@ function rulesOf({ table, clusterIP, nodeAddress, pods, endpoints }: FamilyRules
     meta mark set meta mark xor 0x4000
     masquerade fully-random
   }
-${endpointChains.join('\n')}
-  chain service-default/web/tcp/http {
-    ${table} daddr ${clusterIP} tcp dport 80 ${table} saddr != ${pods} jump mark-for-masquerade
-    numgen random mod ${endpoints.length} vmap { ${verdicts} }
-  }
-  chain external-default/web/tcp/http {
-    jump mark-for-masquerade
-    goto service-default/web/tcp/http
-  }
+${clusterIP === undefined ? '' : serviceChains(family)}
   chain services {
     ${table} daddr . meta l4proto . th dport vmap @service-ips
     ${table} daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports
@@ -93,4 +76,23 @@ ${endpointChains.join('\n')}
   }
 }
 `
+}
+
+function serviceChains({ table, pods, clusterIP, endpoints }: FamilyRules): string {
+  const verdicts = endpoints.map((_, index) => `${index} : goto endpoint-${index}`).join(', ')
+  const endpointChains = endpoints.map(
+    (endpoint, index) => `  chain endpoint-${index} {
+    ${table} saddr ${endpoint} jump mark-for-masquerade
+    meta l4proto tcp dnat to ${endpoint}:8080
+  }`,
+  )
+  return `${endpointChains.join('\n')}
+  chain service-${service} {
+    ${table} daddr ${clusterIP} tcp dport 80 ${table} saddr != ${pods} jump mark-for-masquerade
+    numgen random mod ${endpoints.length} vmap { ${verdicts} }
+  }
+  chain external-${service} {
+    jump mark-for-masquerade
+    goto service-${service}
+  }`
 }

@@ -18,6 +18,8 @@ export interface ProxyOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** Further command line: `['--iptables-backend', 'legacy']`. */
   readonly arguments?: readonly string[]
+  /** False: all is prepared, and `daemon.start()` is the caller's to call. */
+  readonly starts?: boolean
 }
 
 /** What every lab's proxy is told: the base configuration of test/golden. */
@@ -33,14 +35,18 @@ const baseSettings = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfi
 export class RunningProxy implements AsyncDisposable {
   readonly daemon: Daemon
   readonly manifests: string
+  /** The daemon's, for commands that take the same. */
+  readonly flags: readonly string[]
   readonly #configFile: string
   readonly #lab: Lab
   #objects = ''
   #marker = 0
 
-  constructor({ lab, daemon, paths }: { lab: Lab; daemon: Daemon; paths: { manifests: string; config: string } }) {
+  constructor(parts: { lab: Lab; daemon: Daemon; flags: readonly string[]; paths: { manifests: string; config: string } }) {
+    const { lab, daemon, flags, paths } = parts
     this.#lab = lab
     this.daemon = daemon
+    this.flags = flags
     this.manifests = paths.manifests
     this.#configFile = paths.config
   }
@@ -106,7 +112,8 @@ export class RunningProxy implements AsyncDisposable {
 }
 
 /** Starts the daemon on the lab's first node, with an empty folder of manifests. It has programmed nothing yet. */
-export async function startProxy({ lab, config = {}, settings, arguments: extra = [] }: ProxyOptions): Promise<RunningProxy> {
+export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const { lab, config = {}, settings, arguments: extra = [], starts = true } = options
   const directory = await mkdtemp(join(lab.directory, 'proxy-'))
   const paths = {
     manifests: join(directory, 'manifests'),
@@ -116,25 +123,11 @@ export async function startProxy({ lab, config = {}, settings, arguments: extra 
   await mkdir(paths.manifests)
   await writeFile(paths.config, stringify({ ...baseConfig, ...config }))
   if (settings !== undefined) await writeFile(join(directory, 'switchyard.conf'), stringify({ ...baseSettings, ...settings }))
-  const daemon = new Daemon({
-    namespace: lab.node.namespace,
-    arguments: [
-      ...[
-        'run',
-        '--manifests',
-        paths.manifests,
-        '--config',
-        paths.config,
-        '--hostname-override',
-        lab.node.name,
-        '--state-dir',
-        paths.state,
-      ],
-      ...extra,
-    ],
-  })
-  daemon.start()
-  return new RunningProxy({ lab, daemon, paths })
+  const where = ['--manifests', paths.manifests, '--config', paths.config, '--state-dir', paths.state]
+  const flags = [...where, '--hostname-override', lab.node.name, ...extra]
+  const daemon = new Daemon({ namespace: lab.node.namespace, arguments: ['run', ...flags] })
+  if (starts) daemon.start()
+  return new RunningProxy({ lab, daemon, flags, paths })
 }
 
 /** Writes a manifest so that a watcher never sees half of it. */
