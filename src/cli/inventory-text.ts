@@ -39,6 +39,7 @@ function ipvsRows(ipvs: Readonly<Record<IpFamily, StandingIpvs>>): readonly (rea
 
 function ipvsText({ servers, realServers, foreign, addresses, sets, hasLink }: StandingIpvs): string {
   const others = foreign > 0 ? `; ${count(foreign, 'virtual server')} of others` : ''
+  if (servers + addresses === 0 && sets > 0) return `${count(sets, 'set')} alone${others}`
   if (servers + addresses + sets === 0) return `${hasLink ? 'kube-ipvs0 without addresses' : 'nothing'}${others}`
   const behind = `${count(servers, 'virtual server')} with ${count(realServers, 'real server')}`
   return `${behind}, ${count(addresses, 'address', 'addresses')} on kube-ipvs0, ${count(sets, 'set')}${others}`

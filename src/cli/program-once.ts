@@ -125,7 +125,7 @@ function followOutcome({ events, families, source }: { events: SyncEmitter; fami
   events.on('synced', report => {
     // Without all objects nothing was swept, and what another proxy holds may be for one of those.
     if (!state.unreadable) synced.set(report.family, report)
-    if (families.every(family => synced.has(family))) resolve([...synced.values()])
+    if (families.every(family => synced.has(family))) resolve(families.flatMap(family => synced.get(family) ?? []))
   })
   events.on('syncFailed', ({ family, error, failures }) => {
     if (failures >= mostFailures) reject(new Error(`${family} cannot be programmed: ${error.message}`))

@@ -35,6 +35,8 @@ describe('switchyard takeover and handover', () => {
   let node: TestNode
   let proxy: RunningProxy
   let loads: readonly RunningLoad[] = []
+  /** A connection of the first kube-proxy's. */
+  let held: number
 
   before(async () => {
     lab = await startLab()
@@ -48,6 +50,7 @@ describe('switchyard takeover and handover', () => {
       startLoad(lab, { from: 'c', address: clusterIP, port: 80, perSecond: 100 }),
       startLoad(lab, { from: 'client', ...nodePort, perSecond: 100 }),
     ])
+    held = await lab.agent('client').ask('hold', { protocol: 'TCP', ...nodePort, timeoutMs: 15_000 })
   })
   after(async () => {
     await proxy?.[Symbol.asyncDispose]()
@@ -160,7 +163,8 @@ describe('switchyard takeover and handover', () => {
     await moreConnections()
   })
 
-  it('no connection failed meanwhile', async t => {
+  it('no connection failed meanwhile, and one that was open all the time goes on', async t => {
+    assert.ok((await lab.agent('client').ask('pingHeld', { held, timeoutMs: 15_000 })).ok)
     for (const load of loads) {
       const { name, report } = await load.stop()
       t.diagnostic(describeLoad(name, report))

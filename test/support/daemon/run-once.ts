@@ -1,5 +1,6 @@
 // A switchyard that is expected to end by itself: its exit status and all that it said.
 import { execa } from 'execa'
+import { slowness } from '../slowness.ts'
 import type { TestNode } from './node.ts'
 
 export interface Ended {
@@ -23,7 +24,7 @@ export async function runOnce({ node, arguments: flags, through = [] }: RunOnceO
     stdin: 'ignore',
     all: true,
     reject: false,
-    timeout: 30_000,
+    timeout: 30_000 * slowness,
     forceKillAfterDelay: 1000,
   })
   const said = result.all.split('\n').filter(Boolean).map(messageOf)
