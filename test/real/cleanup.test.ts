@@ -1,6 +1,7 @@
 // `switchyard cleanup`: afterwards the kernel says what it said before the first start, and nothing of others was touched.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -12,7 +13,7 @@ import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { createSyncEmitter } from '../../src/sync/events.ts'
 import { FamilySync } from '../../src/sync/family-sync.ts'
 import { createNamespace } from '../support/namespace.ts'
-import { loadScenario } from '../support/scenario.ts'
+import { goldenFolder, loadScenario } from '../support/scenario.ts'
 
 const program = join(import.meta.dirname, '../../bin/switchyard')
 
@@ -167,6 +168,37 @@ describe('cleanup', () => {
     assert.equal(await sysctl(values), '0\n0\n1\n1\n')
     assert.doesNotMatch((await exec({ argv: ['iptables-nft', '-S'] })).stdout, /KUBE-FIREWALL/)
     assert.doesNotMatch((await exec({ argv: command })).stdout, /net\.ipv4/, 'nothing is left to say')
+    await rm(folder, { recursive: true })
+  })
+
+  it('after a daemon every parameter below net is as before its first start, and so are both backends in both families', async () => {
+    await using namespace = await createNamespace('cleanup')
+    const folder = await mkdtemp(join(tmpdir(), 'cleanup-'))
+    await mkdir(join(folder, 'm'))
+    await writeFile(join(folder, 'm/objects.yaml'), readFileSync(join(goldenFolder, 'nodeport/objects.yaml')))
+    const exec = createExec({ prefix: namespace.prefix })
+    const shell = async (script: string): Promise<string> => (await exec({ argv: ['bash', '-c', script] })).stdout
+    // What counts by itself is no setting.
+    const parameters = () =>
+      shell(
+        'cd /proc/sys/net; grep -rs . ipv4 ipv6 netfilter core | grep -v "nf_conntrack_count\\|random\\|dentry\\|_use:" | sort',
+      )
+    // Loads connection tracking, which has parameters of its own.
+    await programNode(exec, 'legacy')
+    await exec({ argv: [program, 'cleanup', '--state-dir', folder] })
+    const before = { parameters: await parameters(), nft: await rulesOf(exec, 'nft'), legacy: await rulesOf(exec, 'legacy') }
+
+    const flags = `--manifests ${folder}/m --hostname-override node1 --state-dir ${folder} --conntrack-tcp-be-liberal`
+    const isSet = 'grep -q 1 /proc/sys/net/ipv4/conf/all/route_localnet'
+    await shell(`${program} ${flags} > ${folder}/log & until ${isSet}; do sleep 0.05; done; kill %1; wait %1`)
+    assert.notEqual(await parameters(), before.parameters)
+    // A kube-proxy's of the other backend, and its alarm.
+    await exec({ argv: ['iptables-nft-restore', '--noflush'], input: '*mangle\n:KUBE-PROXY-CANARY - [0:0]\nCOMMIT\n' })
+    const { stdout } = await exec({ argv: [program, 'cleanup', '--state-dir', folder] })
+    assert.match(stdout, /route_localnet: 1 -> 0/)
+    assert.deepEqual((await parameters()).split('\n'), before.parameters.split('\n'))
+    assert.deepEqual(await rulesOf(exec, 'nft'), before.nft)
+    assert.deepEqual(await rulesOf(exec, 'legacy'), before.legacy)
     await rm(folder, { recursive: true })
   })
 

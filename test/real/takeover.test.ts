@@ -59,7 +59,9 @@ describe('switchyard takeover and handover', () => {
 
   const all = async (): Promise<string> => {
     const saves = [node.save({ backend: 'nft' }), node.save({ backend: 'nft', family: 'IPv6' }), node.save({ backend: 'legacy' })]
-    return [...(await Promise.all(saves)), await node.run(['nft', 'list', 'ruleset'])].join('\n').replaceAll(/counter packets \d+ bytes \d+/g, '')
+    return [...(await Promise.all(saves)), await node.run(['nft', 'list', 'ruleset'])]
+      .join('\n')
+      .replaceAll(/counter packets \d+ bytes \d+/g, '')
   }
   const command = async (name: string, ...words: readonly string[]): Promise<string> => {
     const ended = await switchyard(name, ...words)
@@ -74,7 +76,12 @@ describe('switchyard takeover and handover', () => {
   }
   const checkOthers = async (): Promise<void> => {
     const save = await node.save({ backend: 'nft' })
-    for (const line of ['-A MY-CHAIN -p tcp -j DNAT', '-A PREROUTING -d 192.0.2.9/32 -j MY-CHAIN', ':KUBE-KUBELET-CANARY', ':KUBE-IPTABLES-HINT'])
+    for (const line of [
+      '-A MY-CHAIN -p tcp -j DNAT',
+      '-A PREROUTING -d 192.0.2.9/32 -j MY-CHAIN',
+      ':KUBE-KUBELET-CANARY',
+      ':KUBE-IPTABLES-HINT',
+    ])
       assert.ok(save.includes(line), `of others: ${line}`)
     assert.match(await node.run(['nft', 'list', 'table', 'ip', 'others']), /ip saddr 192\.0\.2\.1 drop/)
     assert.doesNotMatch(save, /KUBE-PROXY-CANARY/)
@@ -98,7 +105,10 @@ describe('switchyard takeover and handover', () => {
     assert.equal(await all(), untouched)
 
     const said = await command('takeover')
-    assert.match(said, /Programmed, iptables mode, nft backend of iptables:[\s\S]*Removed:\n[\s\S]*IPv4, legacy backend: \d+ chains/)
+    assert.match(
+      said,
+      /Programmed, iptables mode, nft backend of iptables:[\s\S]*Removed:\n[\s\S]*IPv4, legacy backend: \d+ chains/,
+    )
     assert.match(said, /After:[\s\S]*iptables legacy, IPv4 +nothing/)
     assert.doesNotMatch(await node.save({ backend: 'legacy' }), /^:KUBE-(?!FIREWALL)/m)
     assert.match(await node.save({ backend: 'nft' }), /-A KUBE-SVC-I7N7KMHXLRZOPONX .*-j KUBE-SEP-6VHFROI4IWDONISZ/)
@@ -156,7 +166,8 @@ describe('switchyard takeover and handover', () => {
     await moreConnections()
     proxy.daemon.start()
     for (const table of ['ip', 'ip6']) {
-      const isSaid = ({ msg }: { readonly msg: string }): boolean => msg.startsWith(`removed table ${table} kube-proxy of nftables`)
+      const isSaid = ({ msg }: { readonly msg: string }): boolean =>
+        msg.startsWith(`removed table ${table} kube-proxy of nftables`)
       await proxy.daemon.waitForLog(isSaid, { what: `table ${table} kube-proxy to go`, deadlineMs: 30_000 })
     }
     assert.doesNotMatch(await node.run(['nft', 'list', 'tables']), /kube-proxy/)

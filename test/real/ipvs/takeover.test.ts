@@ -17,7 +17,14 @@ const golden = (file: string): string => readFileSync(new URL(`../../golden/node
 const rules = golden('ipv4.nat') + golden('ipv4.filter')
 
 /** `ipset save` sorted: what makes a set after what fills it. */
-const sets = ['create', 'add'].map(verb => golden('ipset').split('\n').filter(line => line.startsWith(`${verb} `)).join('\n')).join('\n')
+const sets = ['create', 'add']
+  .map(verb =>
+    golden('ipset')
+      .split('\n')
+      .filter(line => line.startsWith(`${verb} `))
+      .join('\n'),
+  )
+  .join('\n')
 
 describe('switchyard takeover of IPVS', () => {
   let lab: Lab
@@ -33,8 +40,13 @@ describe('switchyard takeover of IPVS', () => {
     await node.run(['ipset', 'restore'], `${sets}\n`)
     await node.run(['iptables-restore'], rules)
     // Of somebody else; at an address of its own.
-    await node.run(['ipvsadm', '-R'], `${golden('services')}-A -t 192.0.2.1:80 -s wlc\n-a -t 192.0.2.1:80 -r 192.0.2.9:80 -m -w 5\n`)
-    const addresses = [...golden('addresses').matchAll(/^inet (\S+)/gm)].map(([, address]) => `addr add ${address} dev kube-ipvs0`)
+    await node.run(
+      ['ipvsadm', '-R'],
+      `${golden('services')}-A -t 192.0.2.1:80 -s wlc\n-a -t 192.0.2.1:80 -r 192.0.2.9:80 -m -w 5\n`,
+    )
+    const addresses = [...golden('addresses').matchAll(/^inet (\S+)/gm)].map(
+      ([, address]) => `addr add ${address} dev kube-ipvs0`,
+    )
     await node.run(['ip', '-batch', '-'], `${['link add kube-ipvs0 type dummy', ...addresses].join('\n')}\n`)
   })
   after(async () => {
@@ -63,7 +75,10 @@ describe('switchyard takeover of IPVS', () => {
     }
 
     const untouched = await everything()
-    assert.match(await command('takeover', '--dry-run', ...proxy.flags), /IPVS, IPv4 +3 virtual servers with 4 real servers, 2 addresses on kube-ipvs0, \d+ sets; 1 virtual server of others/)
+    assert.match(
+      await command('takeover', '--dry-run', ...proxy.flags),
+      /IPVS, IPv4 +3 virtual servers with 4 real servers, 2 addresses on kube-ipvs0, \d+ sets; 1 virtual server of others/,
+    )
     assert.equal(await everything(), untouched)
 
     const inPlace = await command('takeover', ...proxy.flags)

@@ -27,5 +27,8 @@ export async function loadRules(lab: Lab, rules: string): Promise<void> {
  * built-in chains where they are missing. For `iptables-restore --noflush` on a node that has the jumps.
  */
 export function withoutBuiltInChains(rules: string): string {
-  return rules.replaceAll(/^(:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) |-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) ).*\n/gm, '')
+  return rules.replaceAll(
+    /^(:(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) |-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) ).*\n/gm,
+    '',
+  )
 }
