@@ -1,8 +1,7 @@
 // argv → command → exit status. Without a command name it is the daemon, so that kube-proxy's own command line works as it is.
-import { type Command, commands, unknownCommand, usage } from './cli/commands.ts'
+import { type Command, commands } from './cli/commands.ts'
 
 const [first, ...rest] = process.argv.slice(2)
-const named = first === undefined || !Object.hasOwn(commands, first) ? undefined : commands[first]
 
 // Who reads our output may stop early: `switchyard config | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -11,10 +10,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await main()
 
 async function main(): Promise<number> {
+  const named = first !== undefined && Object.hasOwn(commands, first) ? commands[first] : undefined
   if (named !== undefined) return execute(named, rest)
   const run = commands['run']
   if (first === undefined || first.startsWith('-')) return run === undefined ? 64 : execute(run, process.argv.slice(2))
-  process.stderr.write(`${unknownCommand(first)}\n${usage()}`)
+  process.stderr.write((await import('./cli/help.ts')).noSuchCommand(first))
   return 64
 }
 

@@ -1,17 +1,24 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
 import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
-import { plain } from './plain.ts'
-import { type Cell, type Paint, table } from './table.ts'
+import { count, span } from './span.ts'
+import { type Cell, fittedTable, type Paint, table } from './table.ts'
 
-export function statusText(status: Status, paint: Paint): string {
+export interface Screen {
+  readonly paint: Paint
+  /** Columns of the terminal. */
+  readonly width: number
+}
+
+export function statusText(status: Status, screen: Screen): string {
+  const { paint } = screen
   const blocks = [
     heading(status, paint),
     families(status, paint),
     problems(status, paint),
-    quarantined(status, paint),
+    quarantined(status, screen),
     remarks(status),
-    drains(status),
+    drains(status, screen),
   ]
   return `${blocks.filter(Boolean).join('\n\n')}\n`
 }
@@ -23,13 +30,10 @@ function heading(status: Status, paint: Paint): string {
   const known = `${count(services, 'Service')}, ${count(endpointSlices, 'EndpointSlice')} with ${count(endpoints, 'endpoint')}`
   return [
     `Switchyard ${plain(version)} on node ${plain(node)}: ${state}`,
-    `mode ${plain(mode)}, up ${span(time, startedAt)}, ${plain(source.description)}: ${known}`,
+    `mode ${plain(mode)}, up ${span(time, startedAt)}`,
+    `${plain(source.description)}: ${known}`,
     ...source.watches.map(watch => watchLine(watch, { now: time, paint })),
   ].join('\n')
-}
-
-function count(amount: number, what: string): string {
-  return `${amount} ${what}${amount === 1 ? '' : 's'}`
 }
 
 function watchLine(
@@ -41,35 +45,28 @@ function watchLine(
   return `watch of ${plain(resource)}: ${heard}${read}${failure === null ? '' : `, ${paint('bad', plain(failure))}`}`
 }
 
+/** A column a family: a row each would be wider than a terminal. */
 function families({ families: all, time }: Status, paint: Paint): string {
-  const title = [
-    'FAMILY',
-    'READY',
-    'FULL SYNC',
-    'PARTIAL SYNC',
-    'WAITING',
-    'SERVICES',
-    'QUARANTINED',
-    'DRAINING',
-    'DRIFT REPAIRED',
-  ]
-  const rows = all.map((family): readonly Cell[] => [
-    family.family,
-    { text: family.ready ? 'yes' : 'no', style: family.ready ? 'good' : 'bad' },
-    ago(time, family.lastFullSync),
-    ago(time, family.lastPartialSync),
-    waiting(time, family.waitingSince),
-    String(family.services),
-    { text: String(family.quarantined.length), ...(family.quarantined.length > 0 && { style: 'bad' as const }) },
-    String(family.drains.length),
-    String(family.driftRepaired),
-  ])
-  return table([title, ...rows], paint)
-}
-
-/** For how long the oldest change that the kernel does not have yet has been known. */
-function waiting(now: string, since: string | null): Cell {
-  return since === null ? '-' : { text: span(now, since), style: 'bad' }
+  const row = (title: string, cell: (family: FamilyStatus) => Cell): readonly Cell[] => [title, ...all.map(cell)]
+  return table(
+    [
+      row('FAMILY', ({ family }) => family),
+      row('ready', ({ ready }) => ({ text: ready ? 'yes' : 'no', style: ready ? 'good' : 'bad' })),
+      row('last full sync', ({ lastFullSync }) => ago(time, lastFullSync)),
+      row('last partial sync', ({ lastPartialSync }) => ago(time, lastPartialSync)),
+      row('oldest change', ({ waitingSince }) =>
+        waitingSince === null ? 'none waits' : `waits for ${span(time, waitingSince)}`,
+      ),
+      row('Services', ({ services }) => String(services)),
+      row('quarantined', ({ quarantined: { length } }) => ({
+        text: String(length),
+        ...(length > 0 && { style: 'bad' as const }),
+      })),
+      row('draining', ({ drains }) => String(drains.length)),
+      row('drift repaired', ({ driftRepaired }) => String(driftRepaired)),
+    ],
+    paint,
+  )
 }
 
 /** What keeps the node from being as it should be. */
@@ -89,14 +86,14 @@ function familyProblems({ family, failures, lastFailure }: FamilyStatus): readon
   return failures === 0 ? [] : [`${family}: failed ${times}: ${plain(lastFailure ?? '')}`]
 }
 
-function quarantined({ families: all }: Status, paint: Paint): string {
+function quarantined({ families: all }: Status, screen: Screen): string {
   const rows = all.flatMap(({ family, quarantined: some }) =>
     some.map(({ service, reason }): readonly Cell[] => [family, plain(service), plain(reason)]),
   )
   return section(
     'Quarantined: the kernel refuses their rules, they keep what they had',
     [['FAMILY', 'SERVICE', 'REASON'], ...rows],
-    paint,
+    screen,
   )
 }
 
@@ -108,7 +105,7 @@ function remarks({ families: all }: Status): string {
   return [...new Set(lines)].join('\n')
 }
 
-function drains({ families: all, time }: Status): string {
+function drains({ families: all, time }: Status, screen: Screen): string {
   const title = ['VIRTUAL SERVER', 'REAL SERVER', 'SERVICE', 'FOR', 'WHY', 'CUT AT THE LATEST', 'CONNECTIONS']
   const rows = all.flatMap(family =>
     family.drains.map((drain): readonly Cell[] => [
@@ -121,7 +118,7 @@ function drains({ families: all, time }: Status): string {
       drain.connections === null ? '?' : String(drain.connections),
     ]),
   )
-  return section('Draining: connections go on, new ones go elsewhere', [title, ...rows], (_, text) => text)
+  return section('Draining: connections go on, new ones go elsewhere', [title, ...rows], screen)
 }
 
 function why({ retiring, service, goneSince }: DrainStatus): string {
@@ -131,26 +128,15 @@ function why({ retiring, service, goneSince }: DrainStatus): string {
 }
 
 /** Nothing where there is only the title. */
-function section(heading: string, rows: readonly (readonly Cell[])[], paint: Paint): string {
-  return rows.length === 1 ? '' : `${heading}\n${table(rows, paint)}`
+function section(heading: string, rows: readonly (readonly Cell[])[], screen: Screen): string {
+  return rows.length === 1 ? '' : `${heading}\n${fittedTable(rows, screen)}`
 }
 
 function ago(now: string, then: string | null): string {
   return then === null ? 'never' : `${span(now, then)} ago`
 }
 
-/** The time between two, in its two largest units: `3 h 12 min`. */
-function span(later: string, earlier: string): string {
-  const seconds = Math.max(0, Math.round((Date.parse(later) - Date.parse(earlier)) / 1000))
-  if (Number.isNaN(seconds)) return '?'
-  if (seconds < 60) return `${seconds} s`
-  if (seconds < 3600) return two([Math.floor(seconds / 60), 'min'], [seconds % 60, 's'])
-  if (seconds < 86_400) return two([Math.floor(seconds / 3600), 'h'], [Math.floor(seconds / 60) % 60, 'min'])
-  return two([Math.floor(seconds / 86_400), 'd'], [Math.floor(seconds / 3600) % 24, 'h'])
-}
-
-type Amount = readonly [number, string]
-
-function two([large, unit]: Amount, [small, smaller]: Amount): string {
-  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`
+/** Without what a terminal obeys. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim()
 }

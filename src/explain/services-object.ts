@@ -1,10 +1,11 @@
 // What the daemon tells of Services, as /switchyard/v1/services serves it. Within v1 fields may come, none goes or gets another meaning; null: there is none.
 import type { IpFamily } from '../model/address.ts'
 import type { Protocol, TrafficPolicy } from '../model/objects.ts'
+import type { Client } from '../model/way-in.ts'
 
 export const servicesPath = '/switchyard/v1/services'
 
-/** `?search=TEXT&limit=N`: a line each, sorted by namespace and name. */
+/** `?search=TEXT&limit=N`, or `?name=NAME` for those of this name in any namespace: a line each, sorted by namespace and name. */
 export interface ServiceList {
   readonly apiVersion: 'switchyard/v1'
   readonly kind: 'ServiceList'
@@ -42,6 +43,7 @@ export interface ServiceDetail {
   readonly time: string
   readonly node: string
   readonly mode: string
+  /** `default/web`. */
   readonly service: string
   readonly type: string
   readonly state: ServiceState
@@ -67,13 +69,14 @@ export interface ServiceAddress {
   readonly kind: 'cluster IP' | 'external address' | 'load balancer' | 'node port'
   /** `10.96.0.1:80`; a node port as `node:30080`. */
   readonly address: string
-  /** Only from these ranges; empty: from everywhere. */
+  /** Only from these ranges; empty: from everywhere. All others are dropped. */
   readonly sourceRanges: readonly string[]
-  /** What becomes of new connections, by who makes them. */
-  readonly fates: readonly { readonly client: 'pod' | 'node' | 'outside'; readonly fate: ClientFate }[]
+  /** What becomes of new connections from these ranges, by who makes them. */
+  readonly fates: readonly { readonly client: Client; readonly fate: ClientFate }[]
 }
 
-export type ClientFate = { readonly to: TrafficPolicy } | 'refused' | 'dropped'
+/** `untouched`: no rule takes it, and it goes on to where it is addressed. */
+export type ClientFate = { readonly to: TrafficPolicy } | 'refused' | 'dropped' | 'untouched'
 
 export interface EndpointDetail {
   /** `10.244.1.11:8080`. */

@@ -1,10 +1,12 @@
-// The cluster as this node sees it → what is told of Services: a line each, or one whole. Pure.
+// What the daemon knows of Services → the objects of services-object.ts. Pure; a list costs a look at every Service, and more only for those that it shows.
 import { type Address, hostPort, type IpFamily } from '../model/address.ts'
 import { endpointsOf } from '../model/endpoint.ts'
-import type { NodeFacts } from '../model/node.ts'
+import { type NodeFacts, nodePortDestinations, type TrafficSettings } from '../model/node.ts'
 import { type Service, type ServiceKey, serviceKey } from '../model/objects.ts'
 import { isProxied, type ServicePort, servicePorts } from '../model/service-port.ts'
-import { type Decision, decidePort, type Fate } from '../model/traffic-policy.ts'
+import { decidePort, type Fate } from '../model/traffic-policy.ts'
+import { clients, sourceRangesOf, type WayIn, waysIn } from '../model/way-in.ts'
+import type { Mode } from '../modes/mode.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import { explainEndpoints } from './endpoints.ts'
 import type {
@@ -16,167 +18,180 @@ import type {
   ServiceState,
   ServiceSummary,
 } from './services-object.ts'
-import { policyFor } from './trace-policy.ts'
 
-export interface ServicesFacts {
+export interface ServicesQuestion {
   readonly cluster: ClusterView
-  /** Those that are programmed. */
-  readonly families: readonly IpFamily[]
-  readonly node: NodeFacts
+  /** Of the families that are programmed. */
+  readonly modes: readonly Pick<Mode<never, never>, 'family' | 'fates' | 'scheduler'>[]
   readonly mode: string
-  /** Of Services that ask for none, in ipvs mode. */
-  readonly scheduler: string
-  /** Whether a change of it is not in the kernel yet. */
-  readonly isWaiting: (key: ServiceKey) => boolean
-  /** Why the kernel refuses its rules; undefined where it does not. */
-  readonly quarantine: (key: ServiceKey) => string | undefined
-  /** What it asks for and does not get, in words. */
-  readonly remarks: (key: ServiceKey) => readonly string[]
-  /** Milliseconds since 1970. */
-  readonly time: number
+  readonly node: NodeFacts
+  readonly settings: TrafficSettings
+  /** What is known of programming it; asked only for Services that are ours. */
+  readonly stateOf: (service: Service) => ServiceState
+  /** RFC 3339. */
+  readonly time: string
 }
 
-const version = 'switchyard/v1'
-
-/** @param search what a name, an address or a port of it contains; empty for all. */
-export function serviceList(search: string, limit: number, facts: ServicesFacts): ServiceList {
-  const wanted = search.trim().toLowerCase()
-  const found = [...facts.cluster.services()].filter(service => wanted === '' || matches(service, wanted))
-  const sorted = found.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name))
-  const services = sorted.slice(0, limit).map(service => summaryOf(service, facts))
-  return { apiVersion: version, kind: 'ServiceList', ...aboutNode(facts), total: found.length, services }
+export interface ServiceFilter {
+  /** Part of the namespace and name, of an address or of a port, in any case. */
+  readonly search: string
+  /** In any namespace; undefined: any name. */
+  readonly name: string | undefined
+  readonly limit: number
 }
 
-/** Undefined where there is no such Service. */
-export function serviceDetail(key: ServiceKey, facts: ServicesFacts): ServiceDetail | undefined {
-  const service = facts.cluster.service(key)
+export function serviceList(question: ServicesQuestion, { search, name, limit }: ServiceFilter): ServiceList {
+  const wanted = search.toLowerCase()
+  const found: { readonly key: ServiceKey; readonly service: Service }[] = []
+  for (const service of question.cluster.services()) {
+    if (name !== undefined && service.name !== name) continue
+    const key = keyOf(service)
+    if (wanted === '' || matches(service, key, wanted)) found.push({ key, service })
+  }
+  found.sort((a, b) => (a.key < b.key ? -1 : 1))
+  return {
+    apiVersion: 'switchyard/v1',
+    kind: 'ServiceList',
+    time: question.time,
+    node: question.node.name,
+    mode: question.mode,
+    total: found.length,
+    services: found.slice(0, limit).map(({ key, service }) => summary(question, key, service)),
+  }
+}
+
+/** Undefined: there is no such Service. */
+export function serviceDetail(question: ServicesQuestion, key: ServiceKey): ServiceDetail | undefined {
+  const service = question.cluster.service(key)
   if (service === undefined) return undefined
-  const ports = facts.families.flatMap(family => servicePorts(service, family).map(port => portDetail(port, facts)))
-  const state = stateOf(service, facts)
-  return { apiVersion: version, kind: 'ServiceDetail', ...aboutNode(facts), service: key, type: typeOf(service), state, ports }
-}
-
-function aboutNode({ time, node, mode }: ServicesFacts) {
-  return { time: new Date(time).toISOString(), node: node.name, mode }
-}
-
-function keyOf({ namespace, name }: Service): ServiceKey {
-  return serviceKey(namespace, name)
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b)
+  return {
+    apiVersion: 'switchyard/v1',
+    kind: 'ServiceDetail',
+    time: question.time,
+    node: question.node.name,
+    mode: question.mode,
+    service: key,
+    type: typeOf(service),
+    state: stateOf(question, service),
+    ports: question.modes.flatMap(mode => servicePorts(service, mode.family).map(port => portDetail(question, port, mode))),
+  }
 }
 
 function typeOf({ type, headless }: Service): string {
   return headless ? `${type}, headless` : type
 }
 
-function matches(service: Service, wanted: string): boolean {
+function keyOf({ namespace, name }: Service): ServiceKey {
+  return serviceKey(namespace, name)
+}
+
+function matches(service: Service, key: ServiceKey, wanted: string): boolean {
   return (
-    keyOf(service).includes(wanted) ||
-    addressesOf(service).some(text => text.includes(wanted)) ||
-    portsOf(service).some(text => text.toLowerCase().includes(wanted))
+    key.includes(wanted) ||
+    addressesOf(service).some(address => address.includes(wanted)) ||
+    service.ports.some(port => [port.name, portText(port), nodePortText(port)].some(text => text.toLowerCase().includes(wanted)))
   )
 }
 
-function summaryOf(service: Service, facts: ServicesFacts): ServiceSummary {
-  const key = keyOf(service)
-  const seen = new Map<Address, { readonly ready: boolean; readonly local: boolean }>()
-  for (const slice of facts.cluster.slices(key)) {
-    for (const { address, ready, nodeName } of slice.endpoints) {
-      const before = seen.get(address)
-      seen.set(address, { ready: ready || before?.ready === true, local: nodeName === facts.node.name })
-    }
-  }
-  const endpoints = [...seen.values()]
+function addressesOf({ clusterIPs, externalIPs, loadBalancerAddresses }: Service): readonly Address[] {
+  return [...clusterIPs, ...externalIPs, ...loadBalancerAddresses]
+}
+
+type SpecPort = Service['ports'][number]
+
+function portText({ port, protocol }: SpecPort): string {
+  return `${port}/${protocol}`
+}
+
+function nodePortText({ nodePort, protocol }: SpecPort): string {
+  return nodePort === 0 ? '' : `node:${nodePort}/${protocol}`
+}
+
+function summary(question: ServicesQuestion, key: ServiceKey, service: Service): ServiceSummary {
   return {
     service: key,
     type: typeOf(service),
-    addresses: addressesOf(service),
-    ports: portsOf(service),
-    endpoints: {
-      total: endpoints.length,
-      ready: endpoints.filter(({ ready }) => ready).length,
-      local: endpoints.filter(({ local }) => local).length,
-    },
-    state: stateOf(service, facts),
+    addresses: [...new Set([...addressesOf(service), ...service.ports.map(nodePortText).filter(text => text !== '')])],
+    ports: service.ports.map(portText),
+    endpoints: endpointCounts(question, key),
+    state: stateOf(question, service),
   }
 }
 
-/** Each once; node ports as `node:30080/TCP`. */
-function addressesOf({ clusterIPs, loadBalancerAddresses, externalIPs, ports }: Service): readonly string[] {
-  const nodePorts = ports.filter(({ nodePort }) => nodePort !== 0).map(({ nodePort, protocol }) => `node:${nodePort}/${protocol}`)
-  return [...new Set([...clusterIPs, ...loadBalancerAddresses, ...externalIPs, ...nodePorts])]
+/** Each address once, however many ports and slices have it, ready where one of them says so. */
+function endpointCounts({ cluster, node }: ServicesQuestion, key: ServiceKey): ServiceSummary['endpoints'] {
+  const ready = new Map<Address, boolean>()
+  const local = new Set<Address>()
+  for (const { endpoints } of cluster.slices(key)) {
+    for (const { address, ready: isReady, nodeName } of endpoints) {
+      ready.set(address, ready.get(address) === true || isReady)
+      if (nodeName === node.name) local.add(address)
+    }
+  }
+  return { total: ready.size, ready: [...ready.values()].filter(Boolean).length, local: local.size }
 }
 
-function portsOf({ ports }: Service): readonly string[] {
-  return ports.map(({ port, protocol, name }) => `${port}/${protocol}${name === '' ? '' : ` ${name}`}`)
-}
-
-function stateOf(service: Service, { isWaiting, quarantine, remarks }: ServicesFacts): ServiceState {
-  const key = keyOf(service)
+function stateOf(question: ServicesQuestion, service: Service): ServiceState {
   if (!isProxied(service)) return { programmed: 'not ours', remarks: [whyNotOurs(service)] }
-  const refusal = quarantine(key)
-  if (refusal !== undefined) return { programmed: 'quarantined', remarks: [refusal, ...remarks(key)] }
-  return { programmed: isWaiting(key) ? 'waiting' : 'yes', remarks: remarks(key) }
+  const { programmed, remarks } = question.stateOf(service)
+  return { programmed, remarks: [...remarks, ...lacks(question, service)] }
 }
 
 function whyNotOurs({ type, serviceProxyName }: Service): string {
+  if (type === 'ExternalName') return 'type ExternalName: DNS answers with another name, and no proxy is asked'
   if (serviceProxyName !== undefined) return `label service.kubernetes.io/service-proxy-name gives it to ${serviceProxyName}`
-  return type === 'ExternalName' ? 'an ExternalName is a matter of DNS' : 'a headless Service is a matter of DNS'
+  return 'headless: clients get the addresses of its pods from DNS, and no proxy is asked'
 }
 
-function portDetail(servicePort: ServicePort, facts: ServicesFacts): ServicePortDetail {
-  const { cluster, node, mode, scheduler } = facts
+/** What it asks for and this node cannot give, whatever its rules. */
+function lacks({ modes, settings, node }: ServicesQuestion, service: Service): readonly string[] {
+  const programmed = modes.map(({ family }) => family)
+  const missing = service.ipFamilies.filter(family => !programmed.includes(family))
+  const shut = service.ports.some(({ nodePort }) => nodePort !== 0)
+    ? service.ipFamilies.filter(family => programmed.includes(family) && !hasNodePorts(settings, node, family))
+    : []
+  return [
+    ...missing.map(family => `${family} is not programmed on this node`),
+    ...shut.map(family => `${family}: nodePortAddresses selects no address of this node, so its node ports answer nowhere`),
+  ]
+}
+
+function hasNodePorts(settings: TrafficSettings, node: NodeFacts, family: IpFamily): boolean {
+  const destinations = nodePortDestinations(settings, node, family)
+  return destinations === 'every local address' || destinations.length > 0
+}
+
+function portDetail(
+  question: ServicesQuestion,
+  servicePort: ServicePort,
+  mode: ServicesQuestion['modes'][number],
+): ServicePortDetail {
+  const { cluster, node, settings } = question
+  const { name, family, protocol, port, affinityTimeoutSeconds } = servicePort
   const endpoints = endpointsOf(servicePort, cluster.slices(servicePort.service), node.name)
   const decision = decidePort(servicePort, endpoints, node)
-  const { name, family, protocol, port, affinityTimeoutSeconds } = servicePort
+  const ways = waysIn(servicePort).filter(({ kind }) => kind !== 'node port' || hasNodePorts(settings, node, family))
+  const address = (way: WayIn): ServiceAddress => {
+    const fates = mode.fates(decision, way, { node, settings })
+    return {
+      kind: way.kind,
+      address: way.address === undefined ? `node:${way.port}` : hostPort(way.address, way.port),
+      sourceRanges: sourceRangesOf(servicePort, way),
+      fates: clients.map(client => ({ client, fate: fateInWords(fates[client]) })),
+    }
+  }
   return {
-    ...{ name, family, protocol, port },
-    addresses: serviceAddresses(decision, mode),
+    name,
+    family,
+    protocol,
+    port,
+    addresses: ways.map(address),
     affinitySeconds: affinityTimeoutSeconds ?? null,
-    scheduler: mode === 'ipvs' ? (servicePort.ipvsScheduler ?? scheduler) : null,
+    scheduler: mode.scheduler?.(servicePort, settings) ?? null,
     endpoints: explainEndpoints({ servicePort, endpoints, node }),
   }
 }
 
-function serviceAddresses(decision: Decision, mode: string): readonly ServiceAddress[] {
-  const { servicePort } = decision
-  const { clusterIP, port, nodePort, externalIPs, loadBalancerAddresses, loadBalancerSourceRanges } = servicePort
-  const at = (kind: ServiceAddress['kind'], address: string): ServiceAddress => ({
-    kind,
-    address,
-    sourceRanges: kind === 'load balancer' ? loadBalancerSourceRanges : [],
-    fates: clients.map(client => ({ client, fate: fateOf(decision, { kind, client, mode }) })),
-  })
-  return [
-    ...(clusterIP === undefined ? [] : [at('cluster IP', hostPort(clusterIP, port))]),
-    ...loadBalancerAddresses.map(address => at('load balancer', hostPort(address, port))),
-    ...externalIPs.map(address => at('external address', hostPort(address, port))),
-    ...(nodePort === 0 ? [] : [at('node port', `node:${nodePort}`)]),
-  ]
-}
-
-const clients = ['pod', 'node', 'outside'] as const
-
-interface Connection {
-  readonly kind: ServiceAddress['kind']
-  readonly client: (typeof clients)[number]
-  readonly mode: string
-}
-
-function fateOf(decision: Decision, { kind, client, mode }: Connection): ClientFate {
-  const { internal, external, servicePort } = decision
-  const ofPolicy = kind === 'cluster IP' ? internal : external
-  if (ofPolicy === 'reject') return 'refused'
-  const { policy } = policyFor({ kind, servicePort, decision }, client, mode)
-  if (policy === 'Cluster') return { to: 'Cluster' }
-  return inWords(ofPolicy, kind === 'cluster IP' && mode === 'ipvs')
-}
-
-/** A virtual server without real servers refuses. */
-function inWords(fate: Fate, refusesAll: boolean): ClientFate {
-  if (typeof fate === 'object') return fate
-  return fate === 'reject' || refusesAll ? 'refused' : 'dropped'
+function fateInWords(fate: Fate | 'untouched'): ClientFate {
+  return fate === 'reject' ? 'refused' : fate === 'drop' ? 'dropped' : fate
 }

@@ -5,7 +5,9 @@ import type { Plan, Query } from '../kernel/plan.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { NodeFacts, NodePortDestinations, TrafficSettings } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
+import type { ServicePort } from '../model/service-port.ts'
 import type { Decision } from '../model/traffic-policy.ts'
+import type { ClientFates, NodeContext, WayIn } from '../model/way-in.ts'
 import type { Tracer } from './trace.ts'
 
 /** Which Services a render or a diff is about. */
@@ -97,6 +99,10 @@ export interface Mode<Desired, Observed> {
   meaning(drift: Drift, decisions: Decisions): string
   /** What packets meet in the kernel that `outputs` of `queries('everything')` tell of. */
   tracer(outputs: readonly string[]): Tracer
+  /** What becomes of new connections by one way to the service port, where the kernel is as wanted. */
+  fates(decision: Decision, way: WayIn, context: NodeContext): ClientFates
+  /** Which scheduler balances; absent where the mode has none. */
+  scheduler?(servicePort: ServicePort, settings: TrafficSettings): string
   /** How many rules we want, by table, as far as we know their number: for a metric. */
   ruleCounts(desired: Desired): Readonly<Record<string, number>>
   /** For a metric; absent where the mode's rules count nothing of it. */

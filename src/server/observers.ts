@@ -36,7 +36,7 @@ import { metricsHandler } from './metrics-server.ts'
 import { NodeStatus, statusHandler } from './node-status.ts'
 import { guarded } from './page-guard.ts'
 import { servePage } from './serve-page.ts'
-import { ServicesAnswers } from './services-handler.ts'
+import { NodeServices, servicesHandler } from './services.ts'
 import { statusPath } from './status-object.ts'
 import { traceHandler } from './trace-handler.ts'
 
@@ -46,7 +46,7 @@ export interface ObserverOptions {
   /** Before anything is emitted. */
   readonly events: SyncEmitter
   /** One for each family that is programmed. The families stay, the modes may change. */
-  readonly modes: () => readonly Pick<Mode<never, never>, 'family' | 'packetCounters'>[]
+  readonly modes: () => readonly Pick<Mode<never, never>, 'family' | 'packetCounters' | 'fates' | 'scheduler'>[]
   /** The iptables backend that rules go to. */
   readonly backend: () => Backend
   readonly exec: Exec
@@ -108,10 +108,7 @@ export function startObservers(options: ObserverOptions): Observers {
   })
   const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source }
   const status = new NodeStatus({ ...about, families, health, clock })
-  const services = new ServicesAnswers({
-    ...{ families, nodeName, mode: about.mode, cluster: latest.cluster, now: clock.wall },
-    scheduler: () => live.config.traffic.ipvs.scheduler,
-  })
+  const services = new NodeServices({ modes, live, clock })
   const ends = [
     latest.end,
     recordSync({ metrics, events, families, clock, processStartedAt: startedAt, log }),
@@ -146,7 +143,7 @@ export function startObservers(options: ObserverOptions): Observers {
     [statusPath]: statusHandler(status),
     ...explain,
     [tracePath]: trace,
-    [servicesPath]: services.handler,
+    [servicesPath]: servicesHandler(services),
     ...options.routes,
   }
   const page = servePage({ routes: told, status: () => status.object(), events, log })

@@ -1,67 +1,159 @@
-// What a real bash completes with our script; the other shells' scripts name the same.
+// The completion scripts: bash's in a real bash, all of them beside the tables of the commands. And that every command explains itself.
 import assert from 'node:assert/strict'
-import { before, describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { execa } from 'execa'
 import { commands } from '../../src/cli/commands.ts'
+import { main as completion } from '../../src/cli/completion.ts'
+import { main as help, noSuchCommand } from '../../src/cli/help.ts'
 
-const program = new URL('../../bin/switchyard', import.meta.url).pathname
+interface Said {
+  readonly status: number
+  readonly out: string
+  readonly err: string
+}
 
-describe('completion', () => {
-  let script = ''
-  before(async () => {
-    script = (await execa(program, ['completion', 'bash'])).stdout
+/** What a command prints. The test runner speaks through the same stream, in bytes. */
+async function said(context: TestContext, start: () => Promise<number>): Promise<Said> {
+  const written = { out: '', err: '' }
+  const capture = (stream: NodeJS.WriteStream, name: 'out' | 'err'): void => {
+    const write = stream.write.bind(stream)
+    context.mock.method(stream, 'write', (data: string | Uint8Array) => {
+      if (typeof data !== 'string') return write(data)
+      written[name] += data
+      return true
+    })
+  }
+  capture(process.stdout, 'out')
+  capture(process.stderr, 'err')
+  try {
+    return { status: await start(), ...written }
+  } finally {
+    context.mock.restoreAll()
+  }
+}
+
+const scriptOf = async (context: TestContext, shell: string): Promise<string> => {
+  const { status, out, err } = await said(context, () => completion([shell]))
+  assert.deepEqual([status, err], [0, ''])
+  return out
+}
+
+/** What bash offers after these words, the last of which is being typed. */
+async function complete(script: string, lines: readonly (readonly string[])[]): Promise<readonly string[]> {
+  const asked = lines.map(words => {
+    const quoted = words.map(word => `'${word}'`).join(' ')
+    return `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; COMPREPLY=(); _switchyard; echo "\${COMPREPLY[*]}"`
+  })
+  const { stdout } = await execa('bash', ['--norc', '-uc', `${script}\n${asked.join('\n')}`])
+  return stdout.split('\n')
+}
+
+describe('completion in bash', () => {
+  it('offers commands, flags and the words of flags', async context => {
+    const rows: readonly (readonly [readonly string[], string])[] = [
+      [[''], Object.keys(commands).join(' ')],
+      [['stat'], 'status'],
+      [['status', 'ser'], 'services'],
+      [['status', '--wa'], '--watch'],
+      [['status', '-o', ''], 'text json'],
+      [['status', '--output', 'j'], 'json'],
+      // Bash takes `--flag=value` apart.
+      [['status', '--output', '=', 'j'], 'json'],
+      [['status', '--output', '='], 'text json'],
+      [['status', '--watch', ''], ''],
+      [['status', '--watch', '='], ''],
+      [['completion', ''], 'bash zsh fish'],
+      [['help', 'cl'], 'cleanup'],
+      // Without a command it is the daemon.
+      [['--proxy-m'], '--proxy-mode'],
+      [['--proxy-mode', ''], 'iptables ipvs'],
+      [['run', '--version', '='], 'true false raw'],
+      [['run', '--version', ''], ''],
+      [['run', '--iptables-sync-period', ''], ''],
+      [['--config', '/etc/passw'], '/etc/passwd'],
+      [['--config', '=', '/etc/passw'], '/etc/passwd'],
+    ]
+    const offered = await complete(
+      await scriptOf(context, 'bash'),
+      rows.map(([words]) => ['switchyard', ...words]),
+    )
+    assert.equal(offered.length, rows.length)
+    for (const [index, [words, expected]] of rows.entries()) {
+      const found = words.includes('/etc/passw')
+        ? (offered[index]
+            ?.split(' ')
+            .filter(path => path === expected)
+            .join() ?? '')
+        : offered[index]
+      assert.equal(found, expected, words.join(' '))
+    }
   })
 
-  async function complete(...words: readonly string[]): Promise<readonly string[]> {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is bash that fills it in
-    const asked = 'eval "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _switchyard; printf "%s\\n" "${COMPREPLY[@]}"'
-    const { stdout } = await execa('bash', ['-uc', asked, 'bash', script, 'switchyard', ...words])
-    return stdout.split('\n').filter(Boolean)
+  it('is taken by bash as the completion of switchyard', async context => {
+    const { stdout } = await execa('bash', ['--norc', '-uc', `${await scriptOf(context, 'bash')}\ncomplete -p switchyard`])
+    assert.equal(stdout, 'complete -F _switchyard switchyard')
+  })
+})
+
+describe('every shell', () => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    it(`gets every command and every flag with its words: ${shell}`, async context => {
+      const script = await scriptOf(context, shell)
+      for (const [name, { about, load }] of Object.entries(commands)) {
+        if (shell !== 'bash') assert.ok(script.includes(about.replaceAll("'", shell === 'zsh' ? "'\\''" : "\\'")), about)
+        const { flags, words = [] } = await load()
+        for (const word of words) assert.match(script, new RegExp(`\\b${word}\\b`))
+        for (const [flag, { type }] of Object.entries(flags)) {
+          const spelt =
+            shell === 'fish' ? (flag.length === 1 ? `-s ${flag} ` : `-l ${flag} `) : flag.length === 1 ? `-${flag}` : `--${flag}`
+          assert.ok(script.includes(spelt), `${name} ${flag}`)
+          if (type.words !== undefined && type.bare === undefined)
+            assert.ok(script.includes(type.words.join(' ')), `${name} ${flag}`)
+        }
+      }
+    })
   }
 
-  const cases: readonly (readonly [words: readonly string[], expected: readonly string[]])[] = [
-    [['sta'], ['status']],
-    [['status', 'ser'], ['services']],
-    [['status', '--wat'], ['--watch']],
-    [
-      ['status', '-o', ''],
-      ['text', 'json'],
-    ],
-    [['status', '--output', '=', 'j'], ['json']],
-    [['--proxy-m'], ['--proxy-mode']],
-    [['run', '--proxy-mode', 'ipv'], ['ipvs']],
-    [['help', 'tra'], ['trace']],
-    [['completion', 'f'], ['fish']],
-    [['status', 'x'], []],
-  ]
-  for (const [words, expected] of cases) {
-    it(`of ${JSON.stringify(words.join(' '))} is ${JSON.stringify(expected)}`, async () =>
-      assert.deepEqual(await complete(...words), expected))
-  }
-
-  it('offers every command', async () => assert.deepEqual(await complete(''), Object.keys(commands)))
-
-  it('names every command and flag for fish, and a real bash takes the script of zsh', async () => {
-    const { stdout: fish } = await execa(program, ['completion', 'fish'])
-    for (const name of Object.keys(commands)) assert.match(fish, new RegExp(`-f -a ${name} -d '`))
-    assert.match(fish, /from status' -l output -s o -x -a 'text json' -d/)
-    const { stdout: zsh } = await execa(program, ['completion', 'zsh'])
-    assert.ok(zsh.startsWith('#compdef switchyard\nautoload -U +X bashcompinit && bashcompinit\n') && zsh.endsWith(script))
+  it('is one that there is', async context => {
+    for (const argv of [[], ['tcsh'], ['bash', 'zsh'], ['--bogus']]) {
+      const { status, out, err } = await said(context, () => completion(argv))
+      assert.deepEqual([status, out], [64, ''], argv.join(' '))
+      assert.match(err, /^switchyard: /)
+    }
   })
 })
 
 describe('help', () => {
-  for (const name of Object.keys(commands).filter(each => each !== 'help')) {
-    it(`of ${name} has examples`, async () => {
-      const { stdout } = await execa(program, ['help', name])
-      assert.match(stdout, /^Usage: switchyard /)
-      assert.match(stdout, /^Examples?:/m)
+  for (const name of Object.keys(commands)) {
+    it(`of ${name} has a usage, examples and exit statuses, by --help and by help`, async context => {
+      const command = await commands[name]?.load()
+      assert.ok(command !== undefined)
+      const { status, out, err } = await said(context, () => command.main(['--help']))
+      assert.deepEqual([status, err], [0, ''])
+      assert.match(out, /^Usage: switchyard/)
+      assert.match(out, /^Exit status[^:]*: 0 /m)
+      assert.match(out, /^Examples:\n( {2}.*switchyard.*\n)+/m)
+      // It is about this command.
+      if (name !== 'help') assert.match(out, new RegExp(`^Usage: switchyard ${name}\\b`))
+      assert.deepEqual(await said(context, () => help([name])), { status, out, err })
+      const widest = Math.max(...out.split('\n').map(line => line.length))
+      if (!['run'].includes(name)) assert.ok(widest <= 150, `${widest} columns`)
     })
   }
 
-  it('of an unknown command names the closest', async () => {
-    const { stderr, exitCode } = await execa(program, ['statsu'], { reject: false })
-    assert.equal(exitCode, 64)
-    assert.match(stderr, /^switchyard: no such command: statsu; did you mean status\?/)
+  it('names every command', async context => {
+    const { status, out } = await said(context, () => help([]))
+    assert.equal(status, 0)
+    for (const [name, { about }] of Object.entries(commands))
+      assert.match(out, new RegExp(`^ {2}${name} +${about.slice(0, 20)}`, 'm'))
+  })
+
+  it('says what may have been meant', async context => {
+    assert.equal(noSuchCommand('stauts'), 'switchyard: there is no command "stauts"; did you mean `switchyard status`?\n')
+    assert.match(noSuchCommand('frobnicate'), /`switchyard help` lists the commands$/m)
+    for (const argv of [['stats'], ['run', 'status'], ['--bogus']]) {
+      const { status, out } = await said(context, () => help(argv))
+      assert.deepEqual([status, out], [64, ''], argv.join(' '))
+    }
   })
 })

@@ -37,7 +37,6 @@ function status(fields: Partial<Status> = {}): Status {
     version: '0.1.0',
     node: 'node1',
     mode: 'ipvs',
-    iptablesBackend: 'nft',
     startedAt: '2026-08-02T08:45:10.000Z',
     time: '2026-08-02T12:00:00.000Z',
     ready: true,
@@ -54,18 +53,26 @@ function status(fields: Partial<Status> = {}): Status {
   }
 }
 
-const textOf = (fields: Partial<Status> = {}): string => statusText(status(fields), (_, text) => text)
+const textOf = (fields: Partial<Status> = {}, width = 200): string =>
+  statusText(status(fields), { paint: (_, text) => text, width })
 
 describe('the status for people', () => {
   it('is short where all is well', () => {
     assert.equal(
       textOf({ families: [fine, { ...fine, family: 'IPv6', services: 0, lastPartialSync: null, driftRepaired: 2 }] }),
       `Switchyard 0.1.0 on node node1: ready
-mode ipvs, up 3 h 14 min, manifests in /m: 12 Services, 1 EndpointSlice with 30 endpoints
+mode ipvs, up 3 h 14 min
+manifests in /m: 12 Services, 1 EndpointSlice with 30 endpoints
 
-FAMILY  READY  FULL SYNC      PARTIAL SYNC  WAITING  SERVICES  QUARANTINED  DRAINING  DRIFT REPAIRED
-IPv4    yes    2 min 5 s ago  2 s ago       -        12        0            0         0
-IPv6    yes    2 min 5 s ago  never         -        0         0            0         2
+FAMILY             IPv4           IPv6
+ready              yes            yes
+last full sync     2 min 5 s ago  2 min 5 s ago
+last partial sync  2 s ago        never
+oldest change      none waits     none waits
+Services           12             0
+quarantined        0              0
+draining           0              0
+drift repaired     0              2
 `,
     )
   })
@@ -121,8 +128,28 @@ IPv6    yes    2 min 5 s ago  never         -        0         0            0   
     assert.match(text, /^watch of endpointslices: nothing heard yet, not read completely yet, forbidden$/m)
   })
 
+  it('says for how long the oldest change has been waiting', () => {
+    const text = textOf({ families: [{ ...fine, waitingSince: '2026-08-02T11:59:57.000Z' }] })
+    assert.match(text, /^oldest change +waits for 3 s$/m)
+  })
+
+  it('fits into a narrow terminal', () => {
+    const quarantined = [{ service: 'default/web', reason: 'line 7: no such match' }]
+    const text = textOf(
+      {
+        families: [
+          { ...fine, drains: [drain], quarantined },
+          { ...fine, family: 'IPv6' },
+        ],
+      },
+      80,
+    )
+    assert.ok(Math.max(...text.split('\n').map(line => line.length)) <= 80, text)
+    assert.match(text, /^-t 10\.96\.0\.10:80\n {2}real server +10\.244\.1\.1:8080\n {2}service +default\/web$/m)
+  })
+
   it('paints without moving a column', () => {
-    const painted = statusText(status(), (style, text) => `<${style}>${text}</${style}>`)
+    const painted = statusText(status(), { paint: (style, text) => `<${style}>${text}</${style}>`, width: 200 })
     assert.match(painted, /<good>ready<\/good>/)
     assert.equal(painted.replace(/<\/?\w+>/g, ''), textOf())
   })

@@ -1,11 +1,17 @@
 // `switchyard status` on a node where a daemon runs, and where none does.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { it } from 'node:test'
+import type { ServiceDetail } from '../../src/explain/services-object.ts'
 import type { Status } from '../../src/server/status-object.ts'
 import { createNode, type TestNode } from '../support/daemon/node.ts'
 import { web } from '../support/daemon/objects.ts'
 import { type Ended, runOnce } from '../support/daemon/run-once.ts'
 import { manifestsOf, putManifest, startSwitchyard } from '../support/daemon/switchyard.ts'
+import { poll } from '../support/lab/poll.ts'
+
+const program = new URL('../../bin/switchyard', import.meta.url).pathname
 
 function ask(node: TestNode, ...flags: readonly string[]): Promise<Ended> {
   return runOnce({ node, arguments: ['status', ...flags] })
@@ -16,7 +22,7 @@ it('status asks the daemon of this node, and says where there is none', async ()
   await node.run(['ip', 'link', 'set', 'lo', 'up'])
   const nobody = await ask(node)
   assert.equal(nobody.exitStatus, 1)
-  assert.match(nobody.said.join(), /^switchyard: nothing answers at 127\.0\.0\.1:10249 .*is switchyard running on this node/)
+  assert.match(nobody.said.join(), /^switchyard: nothing answers at 127\.0\.0\.1:10249 .*no switchyard runs on this node/)
 
   await putManifest(manifestsOf(node), 'web.yaml', web({ name: 'web', number: 10, endpoints: ['10.244.1.1'] }))
   await using switchyard = await startSwitchyard({ node, config: { metricsBindAddress: '0.0.0.0:20249' } })
@@ -25,9 +31,10 @@ it('status asks the daemon of this node, and says where there is none', async ()
     return said[0]?.endsWith(': ready') ? said : undefined
   }, 'a daemon that is ready')
   assert.match(said[0] ?? '', /^Switchyard \d\S* on node node1: ready$/)
-  assert.match(said[1] ?? '', /^mode iptables, up \d+ s, manifests in \S+: 1 Service, 1 EndpointSlice with 1 endpoint$/)
+  assert.match(said[1] ?? '', /^mode iptables, up \d+ s$/)
+  assert.match(said[2] ?? '', /^manifests in \S+: 1 Service, 1 EndpointSlice with 1 endpoint$/)
   assert.ok(
-    said.some(line => /^IPv4 {4}yes {4}\d+ s ago/.test(line)),
+    said.some(line => /^last full sync +\d+ s ago +\d+ s ago$/.test(line)),
     said.join('\n'),
   )
   assert.doesNotMatch(said.join('\n'), /\p{Cc}\[/u, 'no colour where no terminal is')
@@ -50,20 +57,54 @@ it('status asks the daemon of this node, and says where there is none', async ()
   )
   assert.equal(source.objects.endpoints, 2)
 
-  const list = await ask(node, 'services', '--config', config)
-  assert.match(list.said[1] ?? '', /^default\/web +ClusterIP +yes +2\/2 +\d +80\/TCP +10\.96\.0\.10$/)
+  await switchyard.put('other.yaml', web({ name: 'other', number: 11, endpoints: ['10.244.1.3'] }))
+  const services = await switchyard.waitFor(async () => {
+    const { exitStatus, said: lines } = await ask(node, 'services', '--config', config)
+    assert.equal(exitStatus, 0)
+    return lines.filter(line => line.endsWith('programmed')).length === 2 ? lines : undefined
+  }, 'both Services in the kernel')
+  assert.match(services.join('\n'), /^2 Services, on node node1, mode iptables\n/)
+  assert.match(
+    services.join('\n'),
+    /^default\/other +ClusterIP .* 1\/1 +1 +programmed\ndefault\/web +ClusterIP .* 2\/2 +2 +programmed$/m,
+  )
   const one = await ask(node, 'services', 'web', '--config', config)
   assert.equal(one.exitStatus, 0)
-  assert.match(one.said.join('\n'), /^10\.244\.1\.2:\d+ +50\.0 %/m)
-  const none = await ask(node, 'services', 'wbe', '--config', config)
-  assert.deepEqual([none.exitStatus, none.said.length], [1, 1])
-  assert.match(none.said[0] ?? '', /^switchyard: there is no Service "default\/wbe"; did you mean default\/web\?$/)
+  assert.match(one.said.join('\n'), /^\S+ +cluster IP +Cluster \(2\) +Cluster \(2\) +Cluster \(2\)$/m)
+  assert.match(one.said.join('\n'), /^10\.244\.1\.2:\d+ .* 50 %$/m)
+  const detail = await ask(node, 'services', 'default/web', '-o', 'json', '--config', config)
+  const { ports } = JSON.parse(detail.said.join('\n')) as ServiceDetail
+  assert.deepEqual(
+    ports.map(({ family, endpoints }) => [family, endpoints.map(({ cluster }) => cluster?.share)]),
+    [['IPv4', [0.5, 0.5]]],
+  )
+  const nobodys = await ask(node, 'services', 'default/wb', '--config', config)
+  assert.deepEqual(nobodys, { exitStatus: 1, said: ['switchyard: there is no Service default/wb; similar: default/web'] })
 
-  const watching = await runOnce({
-    node,
-    arguments: ['status', '--watch=1', '--config', config],
-    through: ['timeout', '--signal=INT', '4'],
-  })
-  assert.ok(watching.said.filter(line => line.endsWith(': ready')).length >= 2, watching.said.join('\n'))
+  const watching = startWatch(node, ['services', '--watch=1', '--config', config])
+  await watching.until(/^default\/web .* programmed$/m)
   assert.equal(await switchyard.stop(), 'code 0')
+  await watching.until(/^! nothing answers at 127\.0\.0\.1:20249/m)
+  assert.equal(await watching.interrupt(), 'code 0')
 })
+
+/** `switchyard status ... --watch` with its output in a pipe. */
+function startWatch(node: TestNode, flags: readonly string[]) {
+  const child = spawn('ip', ['netns', 'exec', node.namespace, program, 'status', ...flags], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part
+  })
+  return {
+    until: (pattern: RegExp) =>
+      poll(() => pattern.test(text) || undefined, { what: `${pattern} in what is printed`, context: () => text }),
+    async interrupt(): Promise<string> {
+      const closed = once(child, 'close')
+      child.kill('SIGINT')
+      const [code, signal] = await closed
+      return code === null ? String(signal) : `code ${code}`
+    },
+  }
+}

@@ -4,7 +4,9 @@ import { describe, it, type TestContext } from 'node:test'
 import { parseFlags } from '../../src/config/flag-parser.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { createExec } from '../../src/kernel/exec.ts'
+import { toolsOf } from '../../src/kernel/iptables.ts'
 import type { EndpointSlice, Service } from '../../src/model/objects.ts'
+import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { type ObserverOptions, type Observers, startObservers } from '../../src/server/observers.ts'
 import type { Status } from '../../src/server/status-object.ts'
 import { createApiClient } from '../../src/source/kubernetes/client.ts'
@@ -53,7 +55,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
     inspections: async () => [],
     live: { config, loaded },
     events,
-    modes: () => [{ family: 'IPv4' }],
+    modes: () => [iptablesMode('IPv4', toolsOf('IPv4', 'nft'))],
     backend: () => 'nft',
     exec: createExec(),
     source: { description: 'manifests in /m' },

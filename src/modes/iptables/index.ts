@@ -13,6 +13,7 @@ import { parseTables } from '../rules/parse.ts'
 import { ruleCounts } from '../rules/rule-counts.ts'
 import type { Observed } from '../rules/state.ts'
 import { iptablesRoles } from './base-chains.ts'
+import { fates } from './fates.ts'
 import { holdService } from './hold.ts'
 import { iptablesMeaning } from './meaning.ts'
 import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
@@ -40,6 +41,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     learnAliases,
     meaning: iptablesMeaning,
     tracer,
+    fates,
     ruleCounts,
     dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),
     packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },

@@ -11,6 +11,7 @@ import { confirm } from './confirm.ts'
 import { difference } from './diff.ts'
 import { drainContract } from './drain-contract.ts'
 import { driftOf } from './drift.ts'
+import { fates } from './fates.ts'
 import { feed } from './feed.ts'
 import { holdService } from './hold.ts'
 import { ipvsMeaning } from './meaning.ts'
@@ -19,7 +20,7 @@ import { render } from './render.ts'
 import { hasServiceChains, planRules, rulesWanted } from './rules.ts'
 import type { Desired, Observed } from './state.ts'
 import { tracer } from './trace.ts'
-import type { IpvsAbilities } from './virtual-servers.ts'
+import { chooseScheduler, type IpvsAbilities } from './virtual-servers.ts'
 
 export type IpvsMode = Mode<Desired, Observed>
 
@@ -53,6 +54,8 @@ export function ipvsMode({ family, tools, abilities }: IpvsModeOptions): IpvsMod
     learnAliases: (desired, observed) => learnAliases(rulesWanted(desired, family), observed.rules),
     meaning: ipvsMeaning,
     tracer: outputs => tracer(outputs, family),
+    fates,
+    scheduler: (servicePort, settings) => chooseScheduler(servicePort, { usual: settings.ipvs.scheduler, abilities }).scheduler,
     ruleCounts: desired => ruleCounts(rulesWanted(desired, family)),
     // Not only those of node ports: a service address that another link carries is not on ours.
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),

@@ -54,6 +54,8 @@ export function retiringIpvsMode({ family, tools, deadlineMs }: RetiringOptions)
     learnAliases: () => new Map(),
     meaning: ({ what }) => what,
     tracer: outputs => tracer(outputs, family),
+    // What another mode left takes no new connection.
+    fates: () => ({ pod: 'untouched', node: 'untouched', outside: 'untouched' }),
     ruleCounts: () => ({}),
     dependsOnAddresses: (_, node) => ofFamily(node.interfaceAddresses, family),
     draining: drainContract(family),

@@ -2,7 +2,7 @@
 import type { ClientFate, EndpointDetail, ServicePortDetail } from '../../explain/services-object.ts'
 
 export type Client = 'pod' | 'node' | 'outside'
-export type Outcome = 'Cluster' | 'Local' | 'refused' | 'dropped'
+export type Outcome = 'Cluster' | 'Local' | 'refused' | 'dropped' | 'untouched'
 
 export interface FlowAddress {
   readonly address: string
@@ -32,7 +32,7 @@ export interface Flow {
 }
 
 const clientOrder: readonly Client[] = ['pod', 'node', 'outside']
-const outcomeOrder: readonly Outcome[] = ['Cluster', 'Local', 'refused', 'dropped']
+const outcomeOrder: readonly Outcome[] = ['Cluster', 'Local', 'refused', 'dropped', 'untouched']
 
 export function flowOf({ addresses, endpoints }: ServicePortDetail): Flow {
   const found = addresses.map(({ address, kind, sourceRanges, fates }): FlowAddress => {

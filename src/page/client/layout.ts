@@ -53,6 +53,7 @@ const outcomeTitles: Readonly<Record<Outcome, readonly [string, string]>> = {
   Local: ['Local', 'only on this node'],
   refused: ['✕ refused', 'at once'],
   dropped: ['✕ dropped', 'no answer'],
+  untouched: ['✕ not taken', 'by any rule'],
 }
 const clientWords: Readonly<Record<Client, string>> = { pod: 'pods', node: 'node', outside: 'outside' }
 
@@ -93,7 +94,7 @@ export function endpointDraft({ endpoint, pod, node, local, shares, reasons }: F
 }
 
 export function isBad(outcome: Outcome): boolean {
-  return outcome === 'refused' || outcome === 'dropped'
+  return outcome !== 'Cluster' && outcome !== 'Local'
 }
 
 export function whoWords(clients: readonly Client[], all: number): string {

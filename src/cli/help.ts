@@ -1,0 +1,58 @@
+// `switchyard help [COMMAND]`: the list of commands, or what `switchyard COMMAND --help` prints.
+import { bool } from '../config/field-type.ts'
+import { parseFlagsOf } from '../config/flag-parser.ts'
+import type { Flags } from '../config/flags.ts'
+import { formatProblem } from '../config/problem.ts'
+import { closest } from '../config/suggest.ts'
+import { commands } from './commands.ts'
+
+export const flags: Flags = {
+  help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
+}
+
+export const words: readonly string[] = Object.keys(commands)
+
+export function usage(): string {
+  const width = Math.max(...words.map(name => name.length)) + 2
+  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}${about}`)
+  return `Usage: switchyard [COMMAND] [FLAGS]
+
+Switchyard programs this node's kernel so that a connection to a Kubernetes Service reaches a Pod.
+
+Commands:
+${list.join('\n')}
+
+Examples:
+  switchyard --manifests ./manifests --hostname-override node1
+  switchyard run --config /var/lib/kube-proxy/config.conf
+  switchyard status --watch
+
+Exit status of every command: 0 fine; 1 it failed; 64 the command line is wrong. Where it says more, its help does.
+\`switchyard help COMMAND\`, or \`switchyard COMMAND --help\`, has its flags and examples.
+`
+}
+
+/** For a name that is no command's. */
+export function noSuchCommand(name: string): string {
+  const meant = closest(name, words)
+  const advice = meant === undefined ? '`switchyard help` lists the commands' : `did you mean \`switchyard ${meant}\`?`
+  return `switchyard: there is no command ${JSON.stringify(name)}; ${advice}\n`
+}
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values, errors, positionals } = parseFlagsOf<{ readonly help?: boolean }>(flags, argv)
+  for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
+  const [name, ...surplus] = positionals
+  for (const word of surplus) process.stderr.write(`switchyard: help takes one command, not also ${JSON.stringify(word)}\n`)
+  if (errors.length + surplus.length > 0) return 64
+  if (name === undefined || name === 'help' || values.help === true) {
+    process.stdout.write(usage())
+    return 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) {
+    process.stderr.write(noSuchCommand(name))
+    return 64
+  }
+  return (await command.load()).main(['--help'])
+}

@@ -1,0 +1,120 @@
+// GET /switchyard/v1/services: what this node knows of Services, as a list or of one alone. Answers from what is in memory; touches no kernel.
+import type { Config } from '../config/config.ts'
+import { closest } from '../config/suggest.ts'
+import { type ServicesQuestion, serviceDetail, serviceList } from '../explain/services.ts'
+import { nodeFacts } from '../model/node.ts'
+import type { ServiceKey } from '../model/objects.ts'
+import type { ObserverClock } from '../sync/clock.ts'
+import type { ClusterState, SyncEvents } from '../sync/events.ts'
+import type { Listeners } from '../sync/subscribe.ts'
+import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+import { ServiceStates } from './service-states.ts'
+
+export interface NodeServicesOptions {
+  /** Of the families that are programmed; the families stay, the modes may change. */
+  readonly modes: () => ServicesQuestion['modes']
+  readonly live: { readonly config: Pick<Config, 'nodeName' | 'mode' | 'traffic'> }
+  readonly clock: Pick<ObserverClock, 'wall'>
+}
+
+export class NodeServices {
+  readonly #options: NodeServicesOptions
+  readonly #states: ServiceStates
+  #cluster: ClusterState | undefined
+  #interfaceAddresses: readonly ServicesQuestion['node']['interfaceAddresses'][number][] = []
+
+  constructor(options: NodeServicesOptions) {
+    this.#options = options
+    this.#states = new ServiceStates(options.modes().map(({ family }) => family))
+    this.listeners = {
+      ...this.#states.listeners,
+      changed: ({ cluster }) => {
+        this.#cluster = cluster
+      },
+      programmed: pass => {
+        this.#states.listeners.programmed?.(pass)
+        this.#interfaceAddresses = pass.node.interfaceAddresses
+      },
+    }
+  }
+
+  readonly listeners: Listeners<SyncEvents>
+
+  /** What the functions of explain/ ask for, as of now. */
+  question(): ServicesQuestion {
+    const { modes, live, clock } = this.#options
+    const { nodeName, mode, traffic } = live.config
+    return {
+      cluster: this.#cluster ?? nothingKnown,
+      modes: modes(),
+      mode,
+      node: nodeFacts(nodeName, this.#cluster?.node(), this.#interfaceAddresses),
+      settings: traffic,
+      stateOf: this.#states.read(),
+      time: new Date(clock.wall()).toISOString(),
+    }
+  }
+}
+
+const nothingKnown: ServicesQuestion['cluster'] = { service: () => undefined, slices: () => [], services: () => [] }
+
+const usualLimit = 200
+const mostAtOnce = 2000
+const longestSearch = 253
+/** A wrong name must not keep the daemon from its work. */
+const mostCompared = 1000
+const known = ['search', 'name', 'limit', 'service']
+const serviceName = /^[a-z0-9.-]{1,253}\/[a-z0-9.-]{1,253}$/
+
+export function servicesHandler(services: Pick<NodeServices, 'question'>): Handler {
+  return ({ query }) => {
+    const wrong = [...query.keys()].find(key => !known.includes(key) || query.getAll(key).length > 1)
+    if (wrong !== undefined) {
+      return known.includes(wrong)
+        ? refuse(`${wrong} is there twice; expected once`)
+        : refuse(`there is no parameter ${JSON.stringify(wrong)}; expected ${known.join(', ')}`)
+    }
+    const service = query.get('service')
+    return service === null ? list(services, query) : one(services, query, service)
+  }
+}
+
+function list(services: Pick<NodeServices, 'question'>, query: URLSearchParams): HttpResponse {
+  const search = query.get('search') ?? ''
+  const limit = query.get('limit') ?? String(usualLimit)
+  if (search.length > longestSearch) return refuse(`search: expected at most ${longestSearch} characters, not ${search.length}`)
+  if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > mostAtOnce) {
+    return refuse(`limit: expected a whole number from 1 to ${mostAtOnce}, not ${JSON.stringify(limit)}`)
+  }
+  const name = query.get('name') ?? undefined
+  return json(serviceList(services.question(), { search, name, limit: Number(limit) }))
+}
+
+function one(services: Pick<NodeServices, 'question'>, query: URLSearchParams, key: string): HttpResponse {
+  const other = known.find(name => name !== 'service' && query.has(name))
+  if (other !== undefined) return refuse(`${other}: expected nothing beside service, which names one Service`)
+  if (!serviceName.test(key))
+    return refuse(`service: expected NAMESPACE/NAME, such as default/web, not ${JSON.stringify(key.slice(0, longestSearch))}`)
+  const question = services.question()
+  const detail = serviceDetail(question, key as ServiceKey)
+  return detail === undefined ? textResponse(404, `${noSuchService(question, key)}\n`) : json(detail)
+}
+
+/** Names those that may have been meant: the same name elsewhere, or one of the namespace that is written almost so. */
+function noSuchService({ cluster }: ServicesQuestion, key: string): string {
+  const [namespace, name = ''] = key.split('/')
+  const services = [...cluster.services()]
+  const sameName = services.filter(other => other.name === name).map(other => `${other.namespace}/${name}`)
+  const neighbours = services.filter(other => other.namespace === namespace).map(other => `${namespace}/${other.name}`)
+  const almost = closest(key, neighbours.slice(0, mostCompared))
+  const similar = sameName.length > 0 ? sameName.toSorted().slice(0, 5) : almost === undefined ? [] : [almost]
+  return `there is no Service ${key}${similar.length === 0 ? '' : `; similar: ${similar.join(', ')}`}`
+}
+
+function json(object: unknown): HttpResponse {
+  return jsonResponse(200, `${JSON.stringify(object)}\n`)
+}
+
+function refuse(problem: string): HttpResponse {
+  return textResponse(400, `${problem}\n`)
+}
