@@ -59,6 +59,8 @@ they had before Switchyard changed them; it kept them in its state folder.
   --state-dir DIR    the state folder that Switchyard ran with (default ${runFlags['state-dir'].default})
   --sysctl-root DIR  where kernel parameters can be written (default ${runFlags['sysctl-root'].default})
 
+Exit status: 0 nothing of ours is left; 1 something is in the way or failed; 64 the command line is wrong.
+
 Examples:
   switchyard cleanup --dry-run
   switchyard cleanup

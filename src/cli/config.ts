@@ -6,13 +6,16 @@ import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { kubeProxyYaml, switchyardYaml } from '../config/render.ts'
 
-const help = `Usage: switchyard config [FLAGS]
+const help = `Usage: switchyard config [FLAGS OF run]
 
 Prints the configuration that \`switchyard run\` with the same flags would use: every value, and whether it is the default, from the
-file, or from a flag. Changes nothing. Exit status 1 where the configuration would be refused.
+file, or from a flag. Changes nothing. \`switchyard run --help\` lists the flags.
 
-Example:
+Exit status: 0 it is one; 1 it would be refused; 64 the command line is wrong.
+
+Examples:
   switchyard config --config /var/lib/kube-proxy/config.conf
+  switchyard config --manifests ./manifests --proxy-mode ipvs
 `
 
 export { flags } from '../config/flags.ts'

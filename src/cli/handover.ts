@@ -23,7 +23,7 @@ import { count, inventoryText } from './inventory-text.ts'
 import { paint } from './paint.ts'
 import { printRemovals, remove } from './removals.ts'
 
-const flags: Flags = {
+export const flags: Flags = {
   to: {
     type: choice(...proxyModes),
     default: 'iptables',

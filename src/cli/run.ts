@@ -56,7 +56,9 @@ Examples:
   switchyard run --manifests ./manifests --hostname-override node1
   switchyard run --config /var/lib/kube-proxy/config.conf --hostname-override node1
 
-Other commands: config, status, plan, verify, trace, takeover, handover, cleanup ('switchyard help').
+Exit status: 0 it was told to end; 1 it cannot run here, or an error stopped it; 64 the command line or the configuration is wrong.
+
+Other commands: 'switchyard help'.
 
 Flags (as kube-proxy's, and some of our own):
 ${flagHelp()}`

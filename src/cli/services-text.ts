@@ -8,8 +8,9 @@ import type {
   ServiceState,
   ServiceSummary,
 } from '../explain/services-object.ts'
+import { plain } from './plain.ts'
 import { count } from './span.ts'
-import { plain, type Screen } from './status-text.ts'
+import type { Screen } from './status-text.ts'
 import { type Cell, fittedTable, isWithin, type Paint, type Rows, table } from './table.ts'
 
 /** @param asked what was asked for: `called "web"`; undefined: all. */

@@ -1,6 +1,7 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
 import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
+import { plain } from './plain.ts'
 import { count, span } from './span.ts'
 import { type Cell, fittedTable, type Paint, table } from './table.ts'
 
@@ -134,9 +135,4 @@ function section(heading: string, rows: readonly (readonly Cell[])[], screen: Sc
 
 function ago(now: string, then: string | null): string {
   return then === null ? 'never' : `${span(now, then)} ago`
-}
-
-/** Without what a terminal obeys. */
-export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim()
 }

@@ -27,7 +27,7 @@ const ownFlags: Flags = {
   force: { type: bool, default: false, help: 'Do not look whether a kube-proxy is running here.', withConfig: 'applies' },
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
 }
-const flags: Flags = { ...ownFlags, ...sourceFlags, 'metrics-bind-address': runFlags['metrics-bind-address'] }
+export const flags: Flags = { ...ownFlags, ...sourceFlags, 'metrics-bind-address': runFlags['metrics-bind-address'] }
 
 type Wishes = FlagValues & { readonly 'dry-run'?: boolean; readonly force?: boolean }
 

@@ -44,6 +44,14 @@ describe('a question to the daemon', () => {
     assert.equal(await problemAt(list), `what answers at ${list} is no Switchyard`)
   })
 
+  it('hears from a Switchyard that there is no such thing, in its own words', async context => {
+    const at = await serve(
+      context,
+      routed({ '/switchyard/v1/status': () => textResponse(404, 'there is no Service default/wbe\n') }),
+    )
+    assert.equal(await problemAt(at), 'there is no Service default/wbe')
+  })
+
   it('does not wait for ever', async context => {
     const silent = createServer(() => {})
     await new Promise<void>(resolve => void silent.listen(0, '127.0.0.1', resolve))
@@ -60,6 +68,8 @@ describe('the command line of status', () => {
     ['an argument', ['endpoints'], 64],
     ['two names', ['services', 'web', 'other'], 64],
     ['a search without Services', ['--search', 'web'], 64],
+    ['a search beside a name', ['services', 'web', '--search', 'b'], 64],
+    ['a pause of nothing', ['--watch=0'], 64],
     ['another format', ['-o', 'yaml'], 64],
     ['no metrics port', ['--metrics-bind-address', ''], 1],
     ['a file that is not there', ['--config', '/no/such/file'], 1],

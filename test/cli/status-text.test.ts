@@ -37,6 +37,7 @@ function status(fields: Partial<Status> = {}): Status {
     version: '0.1.0',
     node: 'node1',
     mode: 'ipvs',
+    iptablesBackend: 'nft',
     startedAt: '2026-08-02T08:45:10.000Z',
     time: '2026-08-02T12:00:00.000Z',
     ready: true,

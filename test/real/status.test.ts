@@ -22,7 +22,7 @@ it('status asks the daemon of this node, and says where there is none', async ()
   await node.run(['ip', 'link', 'set', 'lo', 'up'])
   const nobody = await ask(node)
   assert.equal(nobody.exitStatus, 1)
-  assert.match(nobody.said.join(), /^switchyard: nothing answers at 127\.0\.0\.1:10249 .*no switchyard runs on this node/)
+  assert.match(nobody.said.join(), /^switchyard: nothing answers at 127\.0\.0\.1:10249 .*is switchyard running on this node/)
 
   await putManifest(manifestsOf(node), 'web.yaml', web({ name: 'web', number: 10, endpoints: ['10.244.1.1'] }))
   await using switchyard = await startSwitchyard({ node, config: { metricsBindAddress: '0.0.0.0:20249' } })
