@@ -1,31 +1,88 @@
-// npm run bench [-- [ipvs] [SERVICESxENDPOINTS ...]]: what a first sync, one endpoint change and a restart cost at some sizes, beside
-// the tools' own floor on the same lines in the same run. Measures and prints; decides nothing.
-import type { ClusterSize } from './cluster.ts'
-import { benchIptables } from './iptables.ts'
-import { benchIpvs } from './ipvs.ts'
+// npm run bench: see `usage`. Measures, prints, keeps the figures; decides nothing.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from '../scripts/build.ts'
+import { parseWishes, usage, type Wishes } from './command-line.ts'
+import { addRun, type Figure, type Measurement, type Results } from './figures.ts'
+import { busyCores, describeMachine } from './machine.ts'
+import { measureDataplane } from './parts/dataplane.ts'
+import { measureIpvs } from './parts/ipvs.ts'
+import { figuresPrefix, keepResults } from './results.ts'
+import { runScenario } from './run.ts'
+import { full, quick, wishedScenarios } from './schedule.ts'
+import { printFigures } from './table.ts'
 
-const modes = {
-  iptables: { bench: benchIptables, usualSizes: ['100x5', '1000x5', '5000x5'] },
-  ipvs: { bench: benchIpvs, usualSizes: ['500x5', '2000x5'] },
-} as const
-
-function parseSize(text: string): ClusterSize {
-  const [, services, endpoints] = /^([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? []
-  if (services === undefined || endpoints === undefined) {
-    console.error(`bench: ${text}: expected SERVICESxENDPOINTS, such as 1000x5; the mode, ipvs, goes before all sizes`)
-    process.exit(64)
+if (process.argv.slice(2).some(word => word === '--help' || word === '-h')) {
+  process.stdout.write(usage)
+} else {
+  try {
+    await main(parseWishes(process.argv.slice(2)))
+  } catch (error) {
+    // Its message alone: the error of a tool holds all that it was fed.
+    console.error(`bench: ${error instanceof Error ? error.message : error}`)
+    process.exitCode = 1
   }
-  return { services: Number(services), endpoints: Number(endpoints) }
 }
 
-const [first, ...others] = process.argv.slice(2)
-const isNamed = first === 'ipvs' || first === 'iptables'
-const { bench, usualSizes } = modes[isNamed ? first : 'iptables']
-const wished = isNamed || first === undefined ? others : [first, ...others]
-try {
-  await bench((wished.length > 0 ? wished : usualSizes).map(parseSize))
-} catch (error) {
-  // Its message alone: the error of a tool holds all that it was fed.
-  console.error(`bench: ${error instanceof Error ? error.message : error}`)
-  process.exitCode = 1
+async function main(wishes: Wishes): Promise<void> {
+  let figures: readonly Figure[] = []
+  const machine = await describeMachine()
+  const folder = await mkdtemp(join(tmpdir(), 'bench-build-'))
+  try {
+    const program = wishes.parts.includes('ipvs') ? [] : await buildProgram(folder, wishes)
+    for (let run = 1; run <= wishes.runs; run++) {
+      for (const { title, measure } of tasks(wishes, program)) {
+        const busy = await busyCores()
+        const start = performance.now()
+        const measured = await measure()
+        console.log(`${title}: ${Math.round((performance.now() - start) / 1000)} s`)
+        figures = addRun(figures, measured, busy)
+        await keep({ machine, figures }, wishes)
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+  console.log()
+  printFigures(figures)
+}
+
+interface Task {
+  readonly title: string
+  readonly measure: () => Promise<readonly Measurement[]>
+}
+
+function tasks(wishes: Wishes, program: readonly string[]): readonly Task[] {
+  if (wishes.parts.includes('ipvs')) return [{ title: 'ipvs', measure: () => measureIpvs(ipvsSizes(wishes)) }]
+  const { dispatch } = wishes
+  const extent = wishes.full ? full : quick
+  const scenarios = wishedScenarios(wishes).map(scenario => {
+    const { size, backend, parts } = scenario
+    const title = `${size.services}x${size.endpoints} ${backend} (${parts.join(', ')})`
+    return { title, measure: () => runScenario(scenario, { extent, dispatch, program, idleBelow: 100 }) }
+  })
+  if (wishes.parts.length > 0 && !wishes.parts.includes('dataplane')) return scenarios
+  const sizes = wishes.sizes.length > 0 ? wishes.sizes : [10, 10_000].map(services => ({ services, endpoints: 5 }))
+  const dataplane = wishes.backends.map(backend => ({
+    title: `dataplane ${backend}`,
+    measure: () => measureDataplane({ backend, dispatch, program }, sizes),
+  }))
+  return [...scenarios, ...dataplane]
+}
+
+function ipvsSizes({ sizes }: Wishes) {
+  return sizes.length > 0 ? sizes : [500, 2000].map(services => ({ services, endpoints: 5 }))
+}
+
+/** The bundle that ships, started as it is. */
+async function buildProgram(folder: string, { profile }: Wishes): Promise<readonly string[]> {
+  await build(folder)
+  const bundle = join(folder, 'switchyard.mjs')
+  return profile === undefined ? [bundle] : [process.execPath, '--cpu-prof', `--cpu-prof-dir=${profile}`, bundle]
+}
+
+async function keep(results: Results, { out }: Wishes): Promise<void> {
+  if (process.env['SWITCHYARD_BENCH_IN_GUEST'] === undefined) await keepResults(out, results)
+  else process.stdout.write(`${figuresPrefix}${JSON.stringify(results)}\n`)
 }

@@ -1,0 +1,81 @@
+// argv → what to measure.
+import { type ClusterSize, type Part, parts } from './figures.ts'
+
+export interface Wishes {
+  readonly parts: readonly Part[]
+  /** Empty: the usual ones. */
+  readonly sizes: readonly ClusterSize[]
+  readonly backends: readonly ('nft' | 'legacy')[]
+  readonly full: boolean
+  readonly runs: number
+  readonly dispatch: string
+  /** Where the figures are kept. */
+  readonly out: string
+  /** A folder for CPU profiles of the daemon. */
+  readonly profile: string | undefined
+}
+
+export const usage = `Usage: npm run bench [-- [PART ...] [SERVICESxENDPOINTS ...] [OPTION ...]]
+       npm run bench -- report [FILE]
+
+Measures the daemon in network namespaces of its own, beside the tools' own time for the same rules ("floor").
+Parts: ${parts.join(', ')}; without any, all but ipvs.
+
+  --full            the sizes of docs/performance.md and more samples, which takes long
+  --runs N          each part so many times
+  --backend NAME    nft or legacy alone
+  --dispatch NAME   auto, linear or bucketed (switchyard.conf)
+  --out FILE        keeps the figures there; those of other parts and sizes stay. Default: .cache/bench.json
+  --profile FOLDER  the daemon writes CPU profiles there
+
+report makes docs/performance.md and its plots of the figures in FILE (docs/performance.json).
+`
+
+/** Throws an Error that says what was expected. */
+export function parseWishes(argv: readonly string[]): Wishes {
+  const wishes = {
+    parts: [] as Part[],
+    sizes: [] as ClusterSize[],
+    backends: ['nft', 'legacy'] as Wishes['backends'],
+    full: false,
+    runs: 1,
+    dispatch: 'auto',
+    out: '.cache/bench.json',
+    profile: undefined as string | undefined,
+  }
+  const words = [...argv]
+  const nextOf = (option: string): string => {
+    const value = words.shift()
+    if (value === undefined) throw new Error(`${option} needs a value`)
+    return value
+  }
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    const size = parseSize(word)
+    if (size !== undefined) wishes.sizes.push(size)
+    else if (parts.some(part => part === word)) wishes.parts.push(word as Part)
+    else if (word === '--full') wishes.full = true
+    else if (word === '--runs') wishes.runs = positive(nextOf(word), word)
+    else if (word === '--backend') wishes.backends = [oneOf(nextOf(word), ['nft', 'legacy'], word)]
+    else if (word === '--dispatch') wishes.dispatch = oneOf(nextOf(word), ['auto', 'linear', 'bucketed'], word)
+    else if (word === '--out') wishes.out = nextOf(word)
+    else if (word === '--profile') wishes.profile = nextOf(word)
+    else throw new Error(`${word}: expected a part (${parts.join(', ')}), a size such as 1000x5 or an option`)
+  }
+  return wishes
+}
+
+function parseSize(text: string): ClusterSize | undefined {
+  const [, services, endpoints] = /^([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? []
+  return services === undefined ? undefined : { services: Number(services), endpoints: Number(endpoints) }
+}
+
+function positive(text: string, option: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new Error(`${option} ${text}: expected a number from 1`)
+  return Number(text)
+}
+
+function oneOf<Name extends string>(text: string, names: readonly Name[], option: string): Name {
+  const found = names.find(name => name === text)
+  if (found === undefined) throw new Error(`${option} ${text}: expected ${names.join(' or ')}`)
+  return found
+}
