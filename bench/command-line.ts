@@ -13,6 +13,8 @@ export interface Wishes {
   readonly out: string
   /** A folder for CPU profiles of the daemon. */
   readonly profile: string | undefined
+  /** Node's own flags for the daemon. */
+  readonly nodeFlags: readonly string[]
 }
 
 export const usage = `Usage: npm run bench [-- [PART ...] [SERVICESxENDPOINTS ...] [OPTION ...]]
@@ -27,6 +29,7 @@ Parts: ${parts.join(', ')}; without any, all but ipvs.
   --dispatch NAME   auto, linear or bucketed (switchyard.conf)
   --out FILE        keeps the figures there; those of other parts and sizes stay. Default: .cache/bench.json
   --profile FOLDER  the daemon writes CPU profiles there
+  --node FLAG       for the daemon's Node, to try what it changes; again for more
 
 report makes docs/performance.md and its plots of the figures in FILE (docs/performance.json).
 `
@@ -42,6 +45,7 @@ export function parseWishes(argv: readonly string[]): Wishes {
     dispatch: 'auto',
     out: '.cache/bench.json',
     profile: undefined as string | undefined,
+    nodeFlags: [] as string[],
   }
   const words = [...argv]
   const nextOf = (option: string): string => {
@@ -59,6 +63,7 @@ export function parseWishes(argv: readonly string[]): Wishes {
     else if (word === '--dispatch') wishes.dispatch = oneOf(nextOf(word), ['auto', 'linear', 'bucketed'], word)
     else if (word === '--out') wishes.out = nextOf(word)
     else if (word === '--profile') wishes.profile = nextOf(word)
+    else if (word === '--node') wishes.nodeFlags.push(nextOf(word))
     else throw new Error(`${word}: expected a part (${parts.join(', ')}), a size such as 1000x5 or an option`)
   }
   return wishes

@@ -75,11 +75,12 @@ function ipvsSizes({ sizes }: Wishes) {
   return sizes.length > 0 ? sizes : [500, 2000].map(services => ({ services, endpoints: 5 }))
 }
 
-/** The bundle that ships, started as it is. */
-async function buildProgram(folder: string, { profile }: Wishes): Promise<readonly string[]> {
+/** The bundle that ships, started as it is unless something else is wished. */
+async function buildProgram(folder: string, { profile, nodeFlags }: Wishes): Promise<readonly string[]> {
   await build(folder)
   const bundle = join(folder, 'switchyard.mjs')
-  return profile === undefined ? [bundle] : [process.execPath, '--cpu-prof', `--cpu-prof-dir=${profile}`, bundle]
+  const flags = [...nodeFlags, ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`])]
+  return flags.length === 0 ? [bundle] : [process.execPath, ...flags, bundle]
 }
 
 async function keep(results: Results, { out }: Wishes): Promise<void> {
