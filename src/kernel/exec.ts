@@ -9,8 +9,12 @@ export interface CommandResult {
   readonly milliseconds: number
 }
 
-/** Runs `argv` with `input` as standard input (empty where undefined). Throws CommandError. */
-export type Exec = (command: { readonly argv: readonly string[]; readonly input?: string }) => Promise<CommandResult>
+/** Runs `argv` with `input` as standard input (empty where undefined). Throws CommandError, also where `signal` ends it. */
+export type Exec = (command: {
+  readonly argv: readonly string[]
+  readonly input?: string
+  readonly signal?: AbortSignal
+}) => Promise<CommandResult>
 
 export type CommandFailure = 'not found' | 'not permitted' | 'busy' | 'timed out' | 'failed'
 
@@ -34,7 +38,7 @@ export class CommandError extends Error {
  */
 export function createExec(options: { readonly prefix?: readonly string[]; readonly timeoutMs?: number } = {}): Exec {
   const { prefix = [], timeoutMs = 300_000 } = options
-  return async ({ argv, input }) => {
+  return async ({ argv, input, signal }) => {
     const [file, ...args] = [...prefix, ...argv]
     if (file === undefined) throw new TypeError('exec: empty command')
     const result = await execa(file, args, {
@@ -44,6 +48,7 @@ export function createExec(options: { readonly prefix?: readonly string[]; reado
       maxBuffer: 1024 ** 3,
       timeout: timeoutMs,
       env: { LC_ALL: 'C' },
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
     })
     if (!result.failed) return { stdout: result.stdout, stderr: result.stderr, milliseconds: result.durationMs }
     throw toError(argv, result)

@@ -74,8 +74,9 @@ async function readBack(step: Step, stderr: string, exec: Exec): Promise<void> {
 }
 
 /** Reads everything at once: the queries of a mode do not depend on each other. */
-export async function runQueries(queries: readonly Query[], exec: Exec): Promise<readonly string[]> {
-  const results = await Promise.all(queries.map(({ argv }) => exec({ argv })))
+export async function runQueries(queries: readonly Query[], exec: Exec, signal?: AbortSignal): Promise<readonly string[]> {
+  signal?.throwIfAborted()
+  const results = await Promise.all(queries.map(({ argv }) => exec(signal === undefined ? { argv } : { argv, signal })))
   return results.map(({ stdout }) => stdout)
 }
 

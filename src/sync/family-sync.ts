@@ -121,10 +121,10 @@ export class FamilySync<Desired, Observed> {
     return undefined
   }
 
-  /** What the kernel holds otherwise than we left it. Reads; marks everything dirty where something is found. */
-  async checkDrift(extent: Extent): Promise<readonly Drift[]> {
+  /** What the kernel holds otherwise than we left it. Reads (throws where `signal` ends that); marks everything dirty where something is found. */
+  async checkDrift(extent: Extent, signal?: AbortSignal): Promise<readonly Drift[]> {
     if (this.#desired === undefined || this.#observed === undefined) return []
-    const observed = await this.#read(extent).catch((error: unknown) => {
+    const observed = await this.#read(extent, signal).catch((error: unknown) => {
       // A base chain that is gone makes its query fail: the full read will tell what is left.
       if (extent !== 'base') throw error
       return undefined
@@ -162,9 +162,9 @@ export class FamilySync<Desired, Observed> {
     return learned.map(([kernel]) => kernel)
   }
 
-  async #read(extent: Extent): Promise<Observed> {
+  async #read(extent: Extent, signal?: AbortSignal): Promise<Observed> {
     const { mode, exec } = this.#options
-    return mode.parse(await runQueries(mode.queries(extent), exec), extent, this.#aliases)
+    return mode.parse(await runQueries(mode.queries(extent), exec, signal), extent, this.#aliases)
   }
 
   /** After an incomplete sweep, and with an unknown kernel, everything is compared. */

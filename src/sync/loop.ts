@@ -20,6 +20,8 @@ export interface LoopOptions {
 
 /** A full read may cost at most this share of one core; between two of them the base chains are read. */
 const shareForFullReads = 0.01
+/** A full read ends for a change that comes meanwhile; after so many times it is done to its end, or changes without end would keep it away for ever. */
+const mostFullReadsGivenUp = 3
 /** Milliseconds between two counts of the connections that drain. */
 const shortestBetweenLooks = 1000
 const longestBetweenLooks = 30_000
@@ -35,6 +37,8 @@ export class SyncLoop {
   #nextCheck = Number.POSITIVE_INFINITY
   #checks = 0
   #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0 }
+  #fullReadsGivenUp = 0
+  #nextFullRead = 0
   #repairing: readonly Drift[] = []
   #nextLook = 0
   #toldDrains = 0
@@ -175,11 +179,14 @@ export class SyncLoop {
     const { sync, events, now, settings } = this.#options
     const start = now()
     const { syncPeriodMs } = settings()
-    const extent = start - this.#lastFullRead.at >= this.#lastFullRead.milliseconds / shareForFullReads ? 'everything' : 'base'
+    const extent = this.#extentOfCheck(start)
+    const giveUp = this.#giveUpForChanges(extent)
+    let gaveUp = false
     try {
-      const drifts = await sync.checkDrift(extent)
+      const drifts = await sync.checkDrift(extent, giveUp)
       const milliseconds = now() - start
       if (extent === 'everything') this.#lastFullRead = { at: start, milliseconds: this.#costOfFullRead(milliseconds) }
+      if (extent === 'everything') this.#fullReadsGivenUp = 0
       events.emit('checked', { family: sync.family, extent, drifts: drifts.length, milliseconds })
       this.#succeeded()
       if (drifts.length > 0) {
@@ -189,12 +196,35 @@ export class SyncLoop {
       this.#checks++
       if (this.#checks % checksUntilRetry === 0) sync.retryQuarantined()
     } catch (error) {
-      this.#failed(error, syncPeriodMs)
+      gaveUp = giveUp.aborted
+      if (!gaveUp) this.#failed(error, syncPeriodMs)
     } finally {
       // A check that takes longer than the period must not keep passes away: they come in this pause.
       const end = now()
       this.#nextCheck = Math.max(start + syncPeriodMs, end + Math.min(end - start, syncPeriodMs))
+      if (gaveUp) this.#checkLess(end + syncPeriodMs)
     }
+  }
+
+  #extentOfCheck(start: number): 'everything' | 'base' {
+    const { at, milliseconds } = this.#lastFullRead
+    return start - at >= milliseconds / shareForFullReads && start >= this.#nextFullRead ? 'everything' : 'base'
+  }
+
+  /** Aborts when a change comes, which shall not wait for seconds. */
+  #giveUpForChanges(extent: 'everything' | 'base'): AbortSignal {
+    const controller = new AbortController()
+    if (extent === 'base' || this.#fullReadsGivenUp >= mostFullReadsGivenUp) return controller.signal
+    if (this.#options.sync.isDirty) controller.abort()
+    else this.#wake = () => controller.abort()
+    return controller.signal
+  }
+
+  /** After the change what is cheap is compared all the same. */
+  #checkLess(nextFullRead: number): void {
+    this.#fullReadsGivenUp++
+    this.#nextFullRead = nextFullRead
+    this.#nextCheck = this.#options.now() + 1
   }
 
   /** A machine that was busy for once makes one read slow, which says little about the next. */

@@ -384,6 +384,31 @@ describe('checks for drift', () => {
     await run.stop()
   })
 
+  it('that read everything give up for a change, which does not wait for them, and are made again; changes without end keep them away no longer than that', async t => {
+    const run = start(t, { saveMs: 5000 })
+    run.loop.markDirty('everything')
+    await run.clock.advance(5000, 100)
+    assert.equal(run.timesOf('synced').length, 1)
+    const extents = () => eventsOf(run.recorded, 'checked').map(({ extent }) => extent)
+    for (const number of [1, 2, 3]) {
+      // A second after the first pass, and each syncPeriod from then on, a full read is under way.
+      await run.clock.advance(number === 1 ? 2000 : 31_000, 100)
+      run.change(number)
+      await run.clock.advance(100, 20)
+      assert.ok(holds(run, number), `change ${number} does not wait`)
+      await run.clock.advance(900, 100)
+      assert.deepEqual(new Set(extents()), new Set(['base']), 'what is cheap is compared all the same')
+    }
+    await run.clock.advance(31_000, 100)
+    run.change(4)
+    await run.clock.advance(100, 20)
+    assert.ok(!holds(run, 4), 'the fourth full read is done to its end')
+    await run.clock.advance(5000, 100)
+    assert.ok(holds(run, 4))
+    assert.equal(extents().at(-1), 'everything')
+    await run.stop()
+  })
+
   it('that take longer than syncPeriod let passes have their turn', async t => {
     const run = start(t, { saveMs: 3000, syncPeriodMs: 1000, backend: 'legacy' })
     run.loop.markDirty('everything')

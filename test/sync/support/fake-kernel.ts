@@ -48,9 +48,10 @@ export function createFakeKernel(): FakeKernel {
     fails: () => undefined,
     before: () => {},
     prints: rule => rule,
-    exec: async ({ argv, input = '' }) => {
+    exec: async ({ argv, input = '', signal }) => {
       kernel.commands.push(argv)
-      await kernel.before(argv)
+      await Promise.race([kernel.before(argv), aborted(signal)])
+      if (signal?.aborted === true) throw commandError(argv, 'ended by its signal')
       const failure = kernel.fails(argv)
       if (failure !== undefined) throw commandError(argv, `the test says: ${failure}`, failure)
       const [tool = '', ...args] = argv
@@ -71,6 +72,10 @@ export function createFakeKernel(): FakeKernel {
     chains: table => [...(state.get(table)?.keys() ?? [])],
   }
   return kernel
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise(resolve => signal?.addEventListener('abort', () => resolve()))
 }
 
 function result(stdout: string): CommandResult {
