@@ -56,21 +56,30 @@ export interface SavedChain {
 }
 
 /**
- * Chains as iptables-save (a table) or `iptables -S CHAIN` (a chain) printed them. Chain names and rules are copies: a slice would keep the whole output alive.
+ * Chains as iptables-save (a table) or `iptables -S CHAIN` (a chain) printed them. Chain names are copies; rules are views of the whole output and keep
+ * it alive, so who keeps one keeps a copy (`detached`): of 170,000 rules nearly all are looked at once.
  */
 export function parseSave(output: string): readonly SavedChain[] {
   const chains = new Map<string, { name: string; rules: string[] }>()
   const declare = (name: string | undefined): void => {
     if (name !== undefined) chains.set(name, { name: detached(name), rules: [] })
   }
-  for (const line of output.split('\n')) {
-    if (line.startsWith(':')) declare(line.slice(1).split(' ')[0])
-    else if (line.startsWith('-N ') || line.startsWith('-P ')) declare(line.slice(3).split(' ')[0])
-    else if (line.startsWith('-A ')) {
-      const end = line.indexOf(' ', 3)
-      const name = end === -1 ? line.slice(3) : line.slice(3, end)
-      chains.get(name)?.rules.push(end === -1 ? '' : detached(line.slice(end + 1)))
+  let last: { name: string; rules: string[] } | undefined
+  for (let start = 0; start < output.length; ) {
+    const newline = output.indexOf('\n', start)
+    const stop = newline === -1 ? output.length : newline
+    if (output.startsWith(':', start)) declare(output.slice(start + 1, stop).split(' ')[0])
+    else if (output.startsWith('-N ', start) || output.startsWith('-P ', start))
+      declare(output.slice(start + 3, stop).split(' ')[0])
+    else if (output.startsWith('-A ', start)) {
+      const space = output.indexOf(' ', start + 3)
+      const end = space === -1 || space > stop ? stop : space
+      // A chain's rules come one after the other.
+      const isSame = last !== undefined && end === start + 3 + last.name.length && output.startsWith(last.name, start + 3)
+      if (!isSame) last = chains.get(output.slice(start + 3, end))
+      last?.rules.push(output.slice(Math.min(end + 1, stop), stop))
     }
+    start = stop + 1
   }
   return [...chains.values()]
 }

@@ -46,10 +46,11 @@ const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 function chainHash(text: string): string {
   const digest = hash('sha256', text, 'buffer')
   let name = ''
-  for (const start of [0, 5]) {
-    let bits = 0n
-    for (let index = start; index < start + 5; index++) bits = (bits << 8n) | BigInt(digest[index] ?? 0)
-    for (let shift = 35n; shift >= 0n; shift -= 5n) name += base32Alphabet[Number((bits >> shift) & 31n)]
+  let bits = 0
+  let count = 0
+  for (let index = 0; index < 10; index++) {
+    bits = ((bits & 31) << 8) | (digest[index] ?? 0)
+    for (count += 8; count >= 5; count -= 5) name += base32Alphabet[(bits >> (count - 5)) & 31]
   }
   return name
 }

@@ -95,14 +95,15 @@ function balancing(servicePort: ServicePort, endpoints: readonly Endpoint[], con
     note: optionalComment(`${servicePort.name} -> ${endpoint.hostPort}`, context),
   }))
   const seconds = servicePort.affinityTimeoutSeconds
-  const sticky = targets.map(({ chain, note }) =>
-    rule(...note, `-m recent --rcheck --seconds ${seconds} --reap ${recentList(chain, servicePort)}`, `-j ${chain}`),
-  )
   const random = targets.map(({ chain, note }, index) => {
     const left = targets.length - index
     return rule(...note, ...(left === 1 ? [] : [`-m statistic --mode random --probability ${oneIn(left)}`]), `-j ${chain}`)
   })
-  return seconds === undefined ? random : [...sticky, ...random]
+  if (seconds === undefined) return random
+  const sticky = targets.map(({ chain, note }) =>
+    rule(...note, `-m recent --rcheck --seconds ${seconds} --reap ${recentList(chain, servicePort)}`, `-j ${chain}`),
+  )
+  return [...sticky, ...random]
 }
 
 function externalRules(decision: Decision, context: RuleContext): readonly string[] {
