@@ -107,7 +107,8 @@ class Recorder {
 
   constructor({ prefix }: Namespace) {
     const plain = createExec({ prefix })
-    this.exec = command => {
+    this.exec = ({ argv, input, more = [] }) => {
+      const command = input === undefined ? { argv } : { argv, input: `${input}${[...more].join('')}` }
       this.#commands.push(command)
       return plain(command)
     }

@@ -9,10 +9,12 @@ export interface CommandResult {
   readonly milliseconds: number
 }
 
-/** Runs `argv` with `input` as standard input (empty where undefined). Throws CommandError, also where `signal` ends it. */
+/** Runs `argv` with `input` and then `more` as standard input (empty where undefined). Throws CommandError, also where `signal` ends it. */
 export type Exec = (command: {
   readonly argv: readonly string[]
   readonly input?: string
+  /** Taken piece by piece as the tool reads; only beside `input`. */
+  readonly more?: Iterable<string>
   readonly signal?: AbortSignal
 }) => Promise<CommandResult>
 
@@ -38,11 +40,11 @@ export class CommandError extends Error {
  */
 export function createExec(options: { readonly prefix?: readonly string[]; readonly timeoutMs?: number } = {}): Exec {
   const { prefix = [], timeoutMs = 300_000 } = options
-  return async ({ argv, input, signal }) => {
+  return async ({ argv, input, more, signal }) => {
     const [file, ...args] = [...prefix, ...argv]
     if (file === undefined) throw new TypeError('exec: empty command')
     const result = await execa(file, args, {
-      input: input ?? '',
+      ...(more === undefined ? { input: input ?? '' } : { stdin: inTurn(input ?? '', more) }),
       reject: false,
       stripFinalNewline: false,
       maxBuffer: 1024 ** 3,
@@ -53,6 +55,11 @@ export function createExec(options: { readonly prefix?: readonly string[]; reado
     if (!result.failed) return { stdout: result.stdout, stderr: result.stderr, milliseconds: result.durationMs }
     throw toError(argv, result)
   }
+}
+
+function* inTurn(first: string, more: Iterable<string>): Generator<string, undefined> {
+  yield first
+  yield* more
 }
 
 interface FailedResult {

@@ -3,6 +3,7 @@ import { CommandError, type Exec } from '../kernel/exec.ts'
 import { parseComplaint } from '../kernel/iptables.ts'
 import { lineAt, type Plan, type Query, type Step } from '../kernel/plan.ts'
 import type { ServiceKey } from '../model/objects.ts'
+import { Fed } from './fed.ts'
 
 export interface Applied {
   /** Lines given to tools. */
@@ -44,22 +45,18 @@ export class ApplyError extends Error {
 
 /** Runs the steps in order. Throws ApplyError at the first that fails. */
 export async function applyPlan(plan: Plan, exec: Exec): Promise<Applied> {
-  let lines = 0
   let milliseconds = 0
-  const rules: Record<string, number> = {}
+  const fed = new Fed()
   for (const step of plan.steps) {
-    const input = renderInput(step)
-    countRules(input.parts, rules)
-    lines += input.parts.length
     try {
-      const result = await exec({ argv: step.argv, input: input.text })
+      const result = await exec({ argv: step.argv, ...fed.inputOf(step) })
       milliseconds += result.milliseconds
       await readBack(step, result.stderr, exec)
     } catch (error) {
       throw error instanceof CommandError ? new ApplyError(step, error) : error
     }
   }
-  return { lines, written: plan.written, removed: plan.removed, milliseconds, rules }
+  return { lines: fed.lines, written: plan.written, removed: plan.removed, milliseconds, rules: fed.rules }
 }
 
 /** Throws ApplyError where the kernel does not hold what a step that ended well has written. */
@@ -78,20 +75,4 @@ export async function runQueries(queries: readonly Query[], exec: Exec, signal?:
   signal?.throwIfAborted()
   const results = await Promise.all(queries.map(({ argv }) => exec(signal === undefined ? { argv } : { argv, signal })))
   return results.map(({ stdout }) => stdout)
-}
-
-function renderInput(step: Step): { readonly text: string; readonly parts: readonly string[] } {
-  const parts: string[] = []
-  for (const { lines } of step.input) for (const line of lines) parts.push(line)
-  return { text: `${parts.join('\n')}\n`, parts }
-}
-
-/** Adds what iptables-restore is told to append or insert, in the table of its block, to `counts`; other tools know no tables. */
-function countRules(lines: readonly string[], counts: Record<string, number>): void {
-  let table = ''
-  for (const line of lines) {
-    if (line.startsWith('*')) table = line.slice(1)
-    else if (table === '') return
-    else if (line.startsWith('-A ') || line.startsWith('-I ')) counts[table] = (counts[table] ?? 0) + 1
-  }
 }

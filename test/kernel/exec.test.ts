@@ -31,6 +31,23 @@ describe('a command that works', () => {
   it('gets its arguments as they are, with no shell between', async () => {
     assert.equal((await exec({ argv: ['printf', '%s|', 'a b', '$HOME', '*'] })).stdout, 'a b|$HOME|*|')
   })
+  it('gets more of its input when it has read what came before', async () => {
+    let given = 0
+    const more = (function* () {
+      for (; given < 100; given++) yield `${given} ${'x'.repeat(100_000)}\n`
+    })()
+    const first = await exec({ argv: ['head', '-c', '6'], input: 'first\n', more })
+    assert.equal(first.stdout, 'first\n')
+    assert.ok(given < 100, 'who stops reading is not given all')
+    const pieces = Array.from({ length: 40 }, (_, index) => `${index} ${'y'.repeat(100_000)}\n`)
+    assert.ok((await exec({ argv: ['cat'], input: 'first\n', more: pieces })).stdout === `first\n${pieces.join('')}`)
+  })
+  it('is ended by its signal, which is an error', async () => {
+    const stop = new AbortController()
+    const running = exec({ argv: ['sleep', '60'], signal: stop.signal })
+    stop.abort()
+    await assert.rejects(running, CommandError)
+  })
   it('may end without reading its input', async () => {
     assert.equal((await shell('exit 0', 'x'.repeat(1024 * 1024))).stdout, '')
   })

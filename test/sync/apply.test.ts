@@ -52,6 +52,29 @@ describe('applyPlan', () => {
     assert.deepEqual(applied, { lines: 18, written: 3, removed: 2, milliseconds: 14, rules: { nat: 4, filter: 2 } })
   })
 
+  it('renders a large input while the tool reads it, and counts all of it', async () => {
+    let rendered = 0
+    const large: Step = {
+      ...step,
+      input: {
+        *[Symbol.iterator]() {
+          yield { owner: undefined, lines: ['*nat'] }
+          for (; rendered < 25_000; rendered++) yield { owner: web, lines: [`-A A ${rendered}`] }
+          yield { owner: undefined, lines: ['COMMIT'] }
+        },
+      },
+    }
+    let text = ''
+    const exec: Exec = async ({ input = '', more = [] }) => {
+      assert.ok(rendered < 15_000, 'not all before the tool starts')
+      text = `${input}${[...more].join('')}`
+      return { stdout: '', stderr: '', milliseconds: 7 }
+    }
+    const applied = await applyPlan({ ...emptyPlan, steps: [large] }, exec)
+    assert.equal(text, `*nat\n${Array.from({ length: 25_000 }, (_, index) => `-A A ${index}\n`).join('')}COMMIT\n`)
+    assert.deepEqual([applied.lines, applied.rules], [25_002, { nat: 25_000 }])
+  })
+
   it('runs nothing for an empty plan', async () => {
     const { exec, commands } = scripted()
     assert.deepEqual(await applyPlan(emptyPlan, exec), { lines: 0, written: 0, removed: 0, milliseconds: 0, rules: {} })

@@ -18,12 +18,11 @@ export interface FeedInput {
 
 export function feed(input: FeedInput): Plan {
   const { difference, tools } = input
-  const blocks = (): Chunk[][] => [...filterAdditions(difference), ...natBlocks(input), ...filterRemovals(difference)]
   const isEmpty = isNothing(difference)
   const step: Step = {
     why: why(difference),
     argv: restoreArgv(tools),
-    input: { [Symbol.iterator]: () => blocks().flat().values() },
+    input: { [Symbol.iterator]: () => chunks(input) },
     idleInput: ['*nat', 'COMMIT'],
   }
   const written =
@@ -31,6 +30,13 @@ export function feed(input: FeedInput): Plan {
     [...difference.leaves.values()].reduce((sum, chains) => sum + chains.size, 0) +
     difference.dispatch.length
   return { steps: isEmpty ? [] : [step], written, removed: difference.deletions.length, kept: difference.kept }
+}
+
+/** Block by block, each rendered when it is asked for. */
+function* chunks(input: FeedInput): Generator<Chunk, undefined> {
+  for (const block of filterAdditions(input.difference)) yield* block
+  for (const block of natBlocks(input)) yield* block
+  for (const block of filterRemovals(input.difference)) yield* block
 }
 
 function isNothing(difference: Difference): boolean {
@@ -74,13 +80,15 @@ function filterRemovals(difference: Difference): Chunk[][] {
 
 // --- nat ---
 
-function natBlocks(input: FeedInput): Chunk[][] {
+function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
   const { difference, tools } = input
   const fixed = difference.fixed
     .filter(({ table }) => table === 'nat')
     .map(chain => chainChunk(undefined, chain.name, chain.rules))
   const groups = groupBySize(difference.leaves, blockSize(input))
-  const leafBlocks = groups.map(group => leafChunks(group, input.desired))
+  const leafBlocks = function* (): Generator<Chunk[], undefined> {
+    for (const group of groups) yield leafChunks(group, input.desired)
+  }
   const dispatch = ofTable(difference.dispatch, 'nat').flatMap(dispatchChunks)
   const shared = sharedRules(difference, 'nat')
   const deletions = [...unwantedRules(difference, 'nat'), ...deletionsOf(difference, 'nat')]
@@ -89,14 +97,21 @@ function natBlocks(input: FeedInput): Chunk[][] {
       .filter(({ create }) => create)
       .map(({ chain }) => chain),
   )
-  if (tools.backend === 'legacy')
-    return block('nat', [...declared, ...fixed, ...leafBlocks.flat(), ...dispatch, ...shared, ...deletions])
-  const additions =
-    leafBlocks.length <= 1
-      ? block('nat', [...declared, ...fixed, ...leafBlocks.flat(), ...dispatch, ...shared])
-      : [[...declared, ...fixed], ...leafBlocks, [...dispatch, ...shared]].flatMap(chunks => block('nat', chunks))
+  const first = [...declared, ...fixed]
+  const last = [...dispatch, ...shared]
+  if (tools.backend === 'legacy') {
+    yield* block('nat', [...first, ...leafBlocks().toArray().flat(), ...last, ...deletions])
+    return
+  }
+  if (groups.length <= 1) {
+    yield* block('nat', [...first, ...leafBlocks().toArray().flat(), ...last])
+  } else {
+    yield* block('nat', first)
+    for (const leaves of leafBlocks()) yield* block('nat', leaves)
+    yield* block('nat', last)
+  }
   // In a block of its own: a foreign rule that came to jump to such a chain fails the deletion, and only that.
-  return [...additions, ...block('nat', deletions)]
+  yield* block('nat', deletions)
 }
 
 /**

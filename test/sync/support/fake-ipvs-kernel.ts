@@ -51,7 +51,8 @@ export function createFakeIpvsKernel(): FakeIpvsKernel {
     refuses: () => false,
     fails: () => undefined,
     before: () => {},
-    exec: async ({ argv, input = '' }) => {
+    exec: async ({ argv, input: start = '', more = [] }) => {
+      const input = `${start}${[...more].join('')}`
       kernel.commands.push(argv)
       await kernel.before(argv)
       const failure = kernel.fails(argv)

@@ -48,7 +48,8 @@ export function createFakeKernel(): FakeKernel {
     fails: () => undefined,
     before: () => {},
     prints: rule => rule,
-    exec: async ({ argv, input = '', signal }) => {
+    exec: async ({ argv, input: start = '', more = [], signal }) => {
+      const input = `${start}${[...more].join('')}`
       kernel.commands.push(argv)
       await Promise.race([kernel.before(argv), aborted(signal)])
       if (signal?.aborted === true) throw commandError(argv, 'ended by its signal')
