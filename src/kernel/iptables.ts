@@ -1,5 +1,6 @@
 // The text formats of iptables: what iptables-save prints, what iptables-restore complains about.
 import type { IpFamily } from '../model/address.ts'
+import { copyText } from '../model/text.ts'
 import type { Query } from './plan.ts'
 
 export type Backend = 'nft' | 'legacy'
@@ -57,12 +58,12 @@ export interface SavedChain {
 
 /**
  * Chains as iptables-save (a table) or `iptables -S CHAIN` (a chain) printed them. Chain names are copies; rules are views of the whole output and keep
- * it alive, so who keeps one keeps a copy (`detached`): of 170,000 rules nearly all are looked at once.
+ * it alive, so who keeps one keeps a copy (`copyText`): of 170,000 rules nearly all are looked at once.
  */
 export function parseSave(output: string): readonly SavedChain[] {
   const chains = new Map<string, { name: string; rules: string[] }>()
   const declare = (name: string | undefined): void => {
-    if (name !== undefined) chains.set(name, { name: detached(name), rules: [] })
+    if (name !== undefined) chains.set(name, { name: copyText(name), rules: [] })
   }
   let last: { name: string; rules: string[] } | undefined
   for (let start = 0; start < output.length; ) {
@@ -87,11 +88,6 @@ export function parseSave(output: string): readonly SavedChain[] {
 /** The chain that a rule jumps or goes to; undefined for none or a built-in target (which the caller tells apart by name). */
 export function targetOf(rule: string): string | undefined {
   return / -[jg] (\S+)/.exec(` ${rule}`)?.[1]
-}
-
-/** A copy that does not hold on to the string it was cut from. */
-export function detached(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8')
 }
 
 /** What a tool that reads lines said went wrong: the input line (from 1) where it names one, or the whole block. */

@@ -2,6 +2,7 @@
 import { type Address, hostPort } from './address.ts'
 import type { EndpointSlice, SliceEndpoint } from './objects.ts'
 import type { ServicePort } from './service-port.ts'
+import { copyText } from './text.ts'
 
 export interface Endpoint {
   readonly address: Address
@@ -47,7 +48,20 @@ export function isServingTerminating(endpoint: Endpoint): boolean {
 }
 
 function toEndpoint(endpoint: SliceEndpoint, port: number, nodeName: string): Endpoint {
-  return { ...endpoint, port, hostPort: hostPort(endpoint.address, port), local: endpoint.nodeName === nodeName }
+  // Field by field: V8 keeps what is spread in two objects, and there may be a quarter of a million.
+  return {
+    address: endpoint.address,
+    port,
+    hostPort: copyText(hostPort(endpoint.address, port)),
+    local: endpoint.nodeName === nodeName,
+    nodeName: endpoint.nodeName,
+    podName: endpoint.podName,
+    ready: endpoint.ready,
+    serving: endpoint.serving,
+    terminating: endpoint.terminating,
+    zoneHints: endpoint.zoneHints,
+    nodeHints: endpoint.nodeHints,
+  }
 }
 
 function preference(endpoint: Endpoint): number {

@@ -1,7 +1,8 @@
 // What iptables mode wants, by Service.
 import type { ServiceKey } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
-import { type BaseChains, type Digest, digestOf, type LeafChain, type Rendered } from '../rules/state.ts'
+import { type BaseChains, type Digest, type DispatchRule, digestOf, type LeafChain, type Rendered } from '../rules/state.ts'
 import { dispatchRules } from './dispatch-rules.ts'
 import { leafChains, type RuleContext } from './service-chains.ts'
 
@@ -18,17 +19,21 @@ export function renderService(decisions: readonly Decision[], context: RuleConte
   const text = (): readonly LeafChain[] => decisions.flatMap(decision => leafChains(decision, context))
   let leafRules = 0
   for (const { name, rules } of text()) {
-    leaves.set(name, digestOf(rules))
+    leaves.set(copyText(name), digestOf(rules))
     leafRules += rules.length
   }
   return {
     leaves,
     leafRules,
-    dispatch: decisions.flatMap(decision => dispatchRules(decision, context)),
+    dispatch: decisions.flatMap(decision => dispatchRules(decision, context)).map(keptRule),
     totalEndpoints: decisions.reduce((sum, { totalEndpoints }) => sum + totalEndpoints, 0),
     text,
     otherComments: () => renderService(decisions, { ...context, comments: !context.comments }),
   }
+}
+
+function keptRule({ table, chain, rule }: DispatchRule): DispatchRule {
+  return { table, chain, rule: copyText(rule) }
 }
 
 /**

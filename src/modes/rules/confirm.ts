@@ -5,6 +5,8 @@ import type { Change } from '../mode.ts'
 import { leftBy, usedByOthers } from './leftovers.ts'
 import { type Desired, digestOf, type Observed, type ObservedTable, observedTable, type Rendered } from './state.ts'
 
+const noJumps: readonly string[] = Object.freeze([])
+
 export function confirm(change: Change<Desired, Observed>): Observed {
   const { observed, desired, touched } = change
   if (touched === 'everything') return confirmEverything(change)
@@ -28,7 +30,7 @@ function confirmService(observed: Observed, key: ServiceKey, after: Rendered | u
 }
 
 function addService(observed: Observed, { leaves, dispatch }: Rendered): void {
-  for (const [chain, digest] of leaves) observed.nat.leaves.set(chain, { digest, jumps: [] })
+  for (const [chain, digest] of leaves) observed.nat.leaves.set(chain, { digest, jumps: noJumps })
   for (const { table, chain, rule } of dispatch) observedTable(observed, table).dispatch.get(chain)?.rules.add(rule)
 }
 
@@ -46,7 +48,7 @@ function confirmEverything({ observed, desired, sweep }: Change<Desired, Observe
     observedTable(next, table).dispatch.set(name, { rules: new Set([...kept, ...rules]), tail: rules, irregular: false })
   }
   for (const { table, name, rules } of desired.base.leaves) {
-    observedTable(next, table).leaves.set(name, { digest: digestOf(rules), jumps: [] })
+    observedTable(next, table).leaves.set(name, { digest: digestOf(rules), jumps: noJumps })
   }
   for (const rendered of desired.services.values()) addService(next, rendered)
   for (const { table, name } of desired.base.create) sharedRules(next, table, name)

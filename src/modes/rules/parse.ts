@@ -1,5 +1,6 @@
 // What iptables-save (or `iptables -S CHAIN`) printed → Observed.
-import { detached, parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
+import { parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
+import { copyText } from '../../model/text.ts'
 import type { Aliases } from '../mode.ts'
 import { type ChainRoles, isEntryChain } from './chains.ts'
 import { type Digest, digestOf, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
@@ -35,7 +36,7 @@ function parseTable(table: Table, chains: readonly SavedChain[], { aliases, role
   const names = new Map(chains.map(({ name }) => [name, name]))
   for (const { name, rules } of chains) {
     const kind = roles(table, name)
-    const inOurWords = (): readonly string[] => rules.map(rule => aliases.get(aliasKey(table, name, rule)) ?? detached(rule))
+    const inOurWords = (): readonly string[] => rules.map(rule => aliases.get(aliasKey(table, name, rule)) ?? copyText(rule))
     if (kind === 'leaf') {
       const digest = digestOf(rules)
       const ours = (aliases.get(aliasKey(table, name, digest)) ?? digest) as Digest

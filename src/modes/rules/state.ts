@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto'
 import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 
 /** How many rules, and a hash of their text. */
 export type Digest = string & { readonly _brand: 'Digest' }
@@ -107,5 +108,5 @@ export function ruleCountOf(digest: Digest): number {
 }
 
 export function digestOf(rules: readonly string[]): Digest {
-  return `${rules.length} ${hash('sha1', rules.join('\n'), 'base64').slice(0, 16)}` as Digest
+  return copyText(`${rules.length} ${hash('sha1', rules.join('\n'), 'base64').slice(0, 16)}` as Digest)
 }
