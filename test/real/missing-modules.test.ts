@@ -26,4 +26,8 @@ describe('what needs a kernel without', { concurrency: false }, () => {
 })
 
 /** As scripts/full-kernel has it. A run of tests inside of another one would tell that one what it finds, and not its caller. */
-const inGuest = { NODE_COMPILE_CACHE: '/run/tmp/compiled', SWITCHYARD_TEST_SLOWNESS: '5', NODE_TEST_CONTEXT: undefined }
+const inGuest = {
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '/run/tmp/compiled',
+  SWITCHYARD_TEST_SLOWNESS: '5',
+  NODE_TEST_CONTEXT: undefined,
+}
