@@ -16,7 +16,7 @@ import { serviceLink } from '../modes/ipvs/names.ts'
 import { retiringIpvsMode } from '../modes/ipvs/retiring.ts'
 import type { Drain } from '../modes/mode.ts'
 import { type Inventory, takeInventory } from '../sync/inventory.ts'
-import { retireOnce } from '../sync/retirement.ts'
+import { retireOnce, waitForHalfOpen } from '../sync/retirement.ts'
 import { type ProxyMode, proxyModes, standingMode, type WayBack, wayBack } from '../sync/way-back.ts'
 import { defaultTraffic } from './cleanup-ipvs.ts'
 import { count, inventoryText } from './inventory-text.ts'
@@ -115,6 +115,7 @@ async function retireIpvs(
   const settings = defaultTraffic()
   const node = nodeFacts('', undefined, interfaceAddresses(serviceLink))
   const drains: Drain[] = []
+  if (families.length > 0) await waitForHalfOpen()
   for (const family of families) {
     const backend =
       before.rules.find(found => found.family === family && found.chains.ipvs > 0)?.backend ?? backendOf(before, family)

@@ -14,7 +14,7 @@ import type { Drain } from '../modes/mode.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter, type SyncEmitter, type SyncReport } from '../sync/events.ts'
 import { originalsIn } from '../sync/originals.ts'
-import { retireOnce } from '../sync/retirement.ts'
+import { retireOnce, waitForHalfOpen } from '../sync/retirement.ts'
 import { enableRouteLocalnet } from '../sync/route-localnet.ts'
 import { createIpvsParameters } from './ipvs-parameters.ts'
 import { keepDrains } from './keep-drains.ts'
@@ -67,6 +67,8 @@ async function program({ config, exec, log, state }: Setting): Promise<Programme
   const drains: Drain[] = []
   const node = nodeFacts(config.nodeName, undefined, interfaceAddresses(serviceLink))
   const input = () => ({ node, settings: config.traffic, sweep: true })
+  const isLeft = mode.name !== 'ipvs' && (await mode.isAnythingLeft())
+  if (isLeft) await waitForHalfOpen()
   // One family after the other: the link goes with the later one.
   for (const each of mode.modes) {
     const retiring = mode.retiring(each)

@@ -55,6 +55,17 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
 }
 
 /**
+ * With net.ipv4.vs.expire_nodest_conn, IPVS drops the repeated SYN of a connection whose real server has weight 0, and forgets the connection. So one
+ * whose first SYN is on its way when another mode takes over gets time for its answer: three SYNs. Nothing new comes to IPVS meanwhile.
+ */
+const halfOpenMs = 5000
+
+/** Before `retireOnce`, where another mode has just taken over. */
+export function waitForHalfOpen(): Promise<void> {
+  return pause(halfOpenMs, new AbortController().signal)
+}
+
+/**
  * The same for a command that does not stay: what has no connection goes at once, all else loses its weight. Gives what is left with its
  * connections; whoever comes next goes on with it. Throws ApplyError or CommandError.
  */
