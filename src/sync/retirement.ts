@@ -27,6 +27,12 @@ const noServices: ClusterView = { service: () => undefined, slices: () => [], se
 /** Milliseconds between two looks at the connections. */
 const betweenLooks = 5000
 
+/**
+ * With net.ipv4.vs.expire_nodest_conn, IPVS drops the repeated SYN of a connection whose real server has weight 0, and forgets the connection. So one
+ * whose first SYN is on its way when another mode takes over gets time for its answer: three SYNs. Nothing new comes to IPVS meanwhile.
+ */
+const halfOpenMs = 5000
+
 /** Resolves when nothing of the former mode is left, or the signal aborts; never rejects. */
 export async function retire(options: RetirementOptions, signal: AbortSignal): Promise<void> {
   const { events, mode } = options
@@ -38,6 +44,7 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
     const sync = newSync({ ...options, earlierDrains })
     try {
       if (!(await options.isAnythingLeft())) break
+      if (failures === 0) await pause(halfOpenMs, signal)
       if ((await drain({ sync, options, tell }, signal)) > 0) wasLeft = true
       if (signal.aborted) return
       // A pass over what was just read shows that nothing is left; a link that both families had goes with the later one.
@@ -53,12 +60,6 @@ export async function retire(options: RetirementOptions, signal: AbortSignal): P
   }
   if (wasLeft && !signal.aborted) events.emit('retired', { family })
 }
-
-/**
- * With net.ipv4.vs.expire_nodest_conn, IPVS drops the repeated SYN of a connection whose real server has weight 0, and forgets the connection. So one
- * whose first SYN is on its way when another mode takes over gets time for its answer: three SYNs. Nothing new comes to IPVS meanwhile.
- */
-const halfOpenMs = 5000
 
 /** Before `retireOnce`, where another mode has just taken over. */
 export function waitForHalfOpen(): Promise<void> {

@@ -81,7 +81,9 @@ describe('what ipvs mode left', () => {
   it('takes no new connection, and keeps addresses and guards for those that are open', async t => {
     const kernel = await programmedKernel()
     const { clock, recorded, hasEnded } = start(t, kernel)
-    await clock.advance(20_000, 100)
+    await clock.advance(4_900, 100)
+    assert.deepEqual(kernel.servers.get(webServer)?.realServers, new Map([[one, '-m -w 1']]), 'a half-open one gets its answer')
+    await clock.advance(15_100, 100)
     assert.deepEqual(kernel.servers.get(webServer)?.realServers, new Map([[one, '-m -w 0']]))
     assert.ok(kernel.links.get('kube-ipvs0')?.has('10.96.0.7/32'))
     assert.ok(!kernel.links.get('kube-ipvs0')?.has('10.96.0.10/32'), 'nobody is connected there')
@@ -112,7 +114,7 @@ describe('what ipvs mode left', () => {
     const kernel = await programmedKernel()
     await kernel.shell(['ipvsadm', '-R'], '-A -u 10.96.0.7:53 -s rr', `-a -u 10.96.0.7:53 -r ${one} -m -w 1`)
     const { clock } = start(t, kernel)
-    await clock.advance(6_000, 100)
+    await clock.advance(11_000, 100)
     assert.ok(!kernel.servers.has('-u 10.96.0.7:53' as never))
   })
 
@@ -122,7 +124,7 @@ describe('what ipvs mode left', () => {
     const { clock, hasEnded } = start(t, kernel, {
       earlierDrains: new Map([[`${webServer} ${one}`, { since, goneSince: undefined }]]),
     })
-    await clock.advance(6_000, 100)
+    await clock.advance(11_000, 100)
     assert.ok(!kernel.servers.has(webServer))
     assert.ok(hasEnded())
   })
@@ -130,7 +132,7 @@ describe('what ipvs mode left', () => {
   it('does not get its time anew when something fails', async t => {
     const kernel = await programmedKernel()
     const { clock, recorded } = start(t, kernel)
-    await clock.advance(6_000, 100)
+    await clock.advance(11_000, 100)
     const before = eventsOf(recorded, 'draining').at(-1)?.drains[0]
     await new Promise(resolve => setImmediate(resolve))
     kernel.fails = argv => (argv.includes('-Ln') ? 'failed' : undefined)
@@ -168,7 +170,7 @@ describe('what ipvs mode left', () => {
   it('stays as it is when the daemon ends', async t => {
     const kernel = await programmedKernel()
     const { clock, recorded, abort, hasEnded } = start(t, kernel)
-    await clock.advance(6_000, 100)
+    await clock.advance(11_000, 100)
     abort()
     await clock.advance(0)
     assert.ok(hasEnded())
