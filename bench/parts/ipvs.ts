@@ -89,6 +89,7 @@ function settings(): TrafficSettings {
     nodePortAddresses: 'all',
     detectLocal: { mode: 'ClusterCIDR', cidrs: range === undefined ? [] : [range] },
     tcpBeLiberal: false,
+    dispatch: 'auto',
     ipvs,
   }
 }

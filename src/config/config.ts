@@ -20,8 +20,6 @@ export interface Config {
   readonly minSyncPeriodMeaning: 'at most' | 'at least'
   /** switchyard.conf backend or --iptables-backend. */
   readonly iptablesBackend: 'auto' | 'nft' | 'legacy'
-  /** switchyard.conf dispatch. */
-  readonly dispatch: 'auto' | 'linear' | 'bucketed'
   readonly source: ObjectSource
   readonly ipvs: IpvsSettings
   readonly conntrack: ConntrackSettings

@@ -24,12 +24,11 @@ export function daemonConfig({ nodeName, effective, switchyard, origins, flagVal
   return {
     nodeName,
     mode,
-    traffic: { ...trafficSettings(effective), ipvs },
+    traffic: { ...trafficSettings(effective), dispatch: switchyard.dispatch, ipvs },
     syncPeriodMs: forTimer(effective[`${mode}.syncPeriod`]),
     minSyncPeriodMs: forTimer(effective[`${mode}.minSyncPeriod`]),
     minSyncPeriodMeaning: switchyard['sync.minSyncPeriod'] === 'kube-proxy' ? 'at least' : 'at most',
     iptablesBackend: switchyard.backend,
-    dispatch: switchyard.dispatch,
     source: objectSource(effective, flagValues),
     ipvs,
     conntrack: conntrackSettings(effective),
@@ -46,7 +45,7 @@ export function daemonConfig({ nodeName, effective, switchyard, origins, flagVal
   }
 }
 
-function trafficSettings(settings: KubeProxySettings): Omit<TrafficSettings, 'ipvs'> {
+function trafficSettings(settings: KubeProxySettings): Omit<TrafficSettings, 'dispatch' | 'ipvs'> {
   return {
     masqueradeAll: settings['iptables.masqueradeAll'],
     // Not a shift: 1 << 31 is negative.

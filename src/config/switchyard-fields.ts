@@ -13,10 +13,10 @@ const minute = 60_000
 
 export const switchyardFields = {
   backend: restart(choice('auto', 'nft', 'legacy'), 'auto', 'iptables backend; auto: the one that the host already uses.'),
-  dispatch: restart(
+  dispatch: live(
     choice('auto', 'linear', 'bucketed'),
     'auto',
-    'How KUBE-SERVICES finds a Service: one rule each as kube-proxy does (linear), or chains by address prefix (bucketed); auto: by their number.',
+    'iptables mode: how KUBE-SERVICES of nat finds a Service, and KUBE-NODEPORTS a node port: one rule each in one list, as kube-proxy does (linear), or a tree of chains by address prefix or port range (bucketed); auto: bucketed above 500 rules.',
   ),
   'drain.deadline': live(
     durationOrZero,

@@ -30,8 +30,15 @@ export function recordPacketCounters({ metrics, counters, exec, clock, log }: Pa
   /** As long as the rules do not stand, the last value is the best there is. */
   async function read(counter: PacketCounters, run: Exec): Promise<PacketCounts | undefined> {
     try {
-      const results = await Promise.all(counter.queries().map(({ argv }) => run({ argv })))
-      return counter.parse(results.map(({ stdout }) => stdout))
+      const outputs: string[] = []
+      let queries = counter.queries()
+      while (queries.length > 0) {
+        const printed: string[] = []
+        for (const { argv } of queries) printed.push((await run({ argv })).stdout)
+        outputs.push(...printed)
+        queries = counter.next?.(printed) ?? []
+      }
+      return counter.parse(outputs)
     } catch (error) {
       log.debug(`packet counters: ${error instanceof Error ? error.message : error}`)
       return undefined

@@ -73,3 +73,17 @@ export function ofFamily<T extends Address | Cidr>(values: readonly T[], family:
 function addressBits(family: IpFamily): 32 | 128 {
   return family === 'IPv4' ? 32 : 128
 }
+
+/** All hexadecimal digits of the address, 8 or 32: `0a600001`. */
+export function hexDigits(address: Address): string {
+  const bytes = ipaddr.parse(address).toByteArray()
+  return bytes.map(byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The network of all addresses of the family whose hexadecimal digits begin so: `0a6` is 10.96.0.0/12. */
+export function networkOfDigits(digits: string, family: IpFamily): Cidr {
+  const padded = digits.padEnd(addressBits(family) / 4, '0')
+  const bytes = (padded.match(/../g) ?? []).map(byte => Number.parseInt(byte, 16))
+  const address = parseAddress(ipaddr.fromByteArray(bytes).toString())
+  return `${address}/${digits.length * 4}` as Cidr
+}

@@ -35,8 +35,12 @@ export interface TrafficSettings {
   readonly detectLocal: DetectLocal
   /** conntrack.tcpBeLiberal: the kernel accepts out-of-window packets, so dropping what it calls INVALID is not needed. */
   readonly tcpBeLiberal: boolean
+  readonly dispatch: DispatchSetting
   readonly ipvs: IpvsTrafficSettings
 }
+
+/** switchyard.conf dispatch: rules of all Services in one chain, or in a tree of chains; `auto`: by their number. Only iptables mode asks. */
+export type DispatchSetting = 'auto' | 'linear' | 'bucketed'
 
 /** What only ipvs mode asks. */
 export interface IpvsTrafficSettings {

@@ -62,6 +62,14 @@ export function servicePorts(service: Service, family: IpFamily): readonly Servi
   }))
 }
 
+/** Whether most others need this Service to work at all: it is the API server, or the cluster's DNS. Takes all its ports of one family. */
+export function othersDependOn(ports: readonly ServicePort[]): boolean {
+  return ports.some(
+    ({ service, protocol, port }) =>
+      service === 'default/kubernetes' || (service.startsWith('kube-system/') && protocol === 'UDP' && port === 53),
+  )
+}
+
 /** Whether the service port has an address that clients outside the cluster use. */
 export function isExternallyAccessible(servicePort: ServicePort): boolean {
   return servicePort.nodePort !== 0 || servicePort.loadBalancerAddresses.length > 0 || servicePort.externalIPs.length > 0

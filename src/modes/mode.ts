@@ -55,7 +55,9 @@ export interface PacketCounts {
 
 export interface PacketCounters {
   queries(): readonly Query[]
-  /** `outputs` are the standard outputs of `queries()`, in order. */
+  /** What is to be read next, by what `queries()` or the last `next` printed; nothing: that was all. Absent where it is never more. */
+  next?(outputs: readonly string[]): readonly Query[]
+  /** `outputs` are all standard outputs, in order. */
   parse(outputs: readonly string[]): PacketCounts
 }
 

@@ -43,13 +43,13 @@ test('the defaults', () => {
       nodePortAddresses: 'all',
       detectLocal: { mode: 'ClusterCIDR', cidrs: [] },
       tcpBeLiberal: false,
+      dispatch: 'auto',
       ipvs: ipvsDefaults,
     },
     syncPeriodMs: 30_000,
     minSyncPeriodMs: 1_000,
     minSyncPeriodMeaning: 'at most',
     iptablesBackend: 'auto',
-    dispatch: 'auto',
     source: { kind: 'api server', kubeconfig: undefined, master: undefined },
     ipvs: ipvsDefaults,
     conntrack: {
@@ -161,7 +161,7 @@ suite('KubeProxyConfiguration', () => {
 suite('switchyard.conf', () => {
   const rows: readonly (readonly [yaml: string, expected: Partial<Config>])[] = [
     ['backend: nft', { iptablesBackend: 'nft' }],
-    ['dispatch: bucketed', { dispatch: 'bucketed' }],
+    ['dispatch: bucketed', { traffic: { ...configOf('').traffic, dispatch: 'bucketed' } }],
     ['sync: {minSyncPeriod: kube-proxy}', { minSyncPeriodMeaning: 'at least' }],
     ['page: {bind: any}', { pageBind: 'any' }],
     ['page: {hosts: [Proxy.Example.org]}', { pageHosts: ['proxy.example.org'] }],

@@ -155,14 +155,14 @@ suite('switchyard.conf', () => {
       ...config,
       '/etc/kp/switchyard.conf': `${switchyardHeader}dispatch: linear\n`,
     })
-    assert.equal(loaded.config?.dispatch, 'linear')
+    assert.equal(loaded.config?.traffic.dispatch, 'linear')
     assert.equal(loaded.origins.get('dispatch'), 'file')
     assert.deepEqual(loaded.files, ['/etc/kp/config.conf', '/etc/kp/switchyard.conf'])
   })
 
   test('need not be there, but is watched for', () => {
     const loaded = load(['--config=/etc/kp/config.conf'], config)
-    assert.equal(loaded.config?.dispatch, 'auto')
+    assert.equal(loaded.config?.traffic.dispatch, 'auto')
     assert.deepEqual(loaded.files, ['/etc/kp/config.conf', '/etc/kp/switchyard.conf'])
   })
 

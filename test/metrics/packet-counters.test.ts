@@ -4,7 +4,7 @@ import type { Exec } from '../../src/kernel/exec.ts'
 import { toolsOf } from '../../src/kernel/iptables.ts'
 import { createMetrics } from '../../src/metrics/metrics.ts'
 import { recordPacketCounters } from '../../src/metrics/read-packet-counters.ts'
-import { packetCounterQueries, parsePacketCounters } from '../../src/modes/iptables/packet-counters.ts'
+import { nextPacketCounterQueries, packetCounterQueries, parsePacketCounters } from '../../src/modes/iptables/packet-counters.ts'
 import { scrape } from './support.ts'
 
 /** As iptables 1.8.9 prints them, both backends. */
@@ -29,6 +29,29 @@ describe('packet counters of the rules', () => {
 
   it('are those of the rules that kube-proxy counts by', () => {
     assert.deepEqual(parsePacketCounters([forward, nodePorts]), { invalidDropped: 7, localhostNodePortsAccepted: 6 })
+  })
+
+  it('are followed into the chains that node ports are divided into, a level at a time, and counted there', () => {
+    const jump = (chain: string, to: string): string =>
+      `-N ${chain}\n-A ${chain} -p tcp -m comment --comment "x" -c 9 9 -j ${to}\n`
+    const [top, middle, leaf] = ['KUBE-NODEPORTS', 'KUBE-SVC-NP-TCP-28672-32767', 'KUBE-SVC-NP-TCP-29952-30207']
+    const rules = nodePorts.replaceAll('KUBE-NODEPORTS', leaf)
+    const follow = (outputs: readonly string[], backend: 'nft' | 'legacy') =>
+      nextPacketCounterQueries(outputs, toolsOf('IPv4', backend)).map(({ argv }) => argv.join(' '))
+    assert.deepEqual(follow([forward, nodePorts], 'nft'), [])
+    assert.deepEqual(follow([forward, jump(top, middle)], 'nft'), [`iptables-nft -v -t nat -S ${middle}`])
+    assert.deepEqual(follow([jump(middle, leaf)], 'nft'), [`iptables-nft -v -t nat -S ${leaf}`])
+    assert.deepEqual(follow([rules], 'nft'), [])
+    const outputs = [forward, jump(top, middle), jump(middle, leaf), rules]
+    assert.deepEqual(parsePacketCounters(outputs), { invalidDropped: 7, localhostNodePortsAccepted: 6 })
+
+    assert.deepEqual(follow([forward, jump(top, middle)], 'legacy'), ['iptables-legacy -v -t nat -S'])
+    const table = [jump(top, middle), jump(middle, leaf), rules].join('')
+    assert.deepEqual(follow([table], 'legacy'), [])
+    assert.deepEqual(parsePacketCounters([forward, jump(top, middle), table]), {
+      invalidDropped: 7,
+      localhostNodePortsAccepted: 6,
+    })
   })
 
   it('are 0 where there are no such rules', () => {

@@ -56,7 +56,8 @@ async function programNode(exec: Exec, backend: Backend): Promise<void> {
     const mode = iptablesMode(family, toolsOf(family, backend))
     await new FamilySync({ mode, exec, cluster, events: createSyncEmitter(), now: () => performance.now() }).pass({
       node,
-      settings,
+      // With chains of every name that there is.
+      settings: { ...settings, dispatch: 'bucketed' },
       sweep: true,
     })
   }

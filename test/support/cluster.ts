@@ -46,6 +46,7 @@ export const settings: TrafficSettings = {
   nodePortAddresses: 'all',
   detectLocal: { mode: 'ClusterCIDR', cidrs: ['10.244.0.0/16', 'fd00:10:244::/56'].map(cidr) },
   tcpBeLiberal: false,
+  dispatch: 'auto',
   ipvs: { scheduler: 'rr', excludeCidrs: [], strictArp: false, drainDeadlineMs: 900_000, drainGoneDeadlineMs: 120_000 },
 }
 
@@ -274,6 +275,7 @@ export const arbitrarySettings: fc.Arbitrary<TrafficSettings> = fc.record({
     { mode: 'InterfaceNamePrefix', prefix: 'veth' },
   ),
   tcpBeLiberal: fc.boolean(),
+  dispatch: fc.constantFrom('auto', 'linear', 'bucketed'),
   ipvs: fc.record({
     scheduler: fc.constantFrom('rr' as const, 'wrr' as const, 'lc' as const, 'sh' as const, 'mh' as const, 'dh' as const),
     excludeCidrs: fc.constant([]),

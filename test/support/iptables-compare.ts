@@ -1,7 +1,8 @@
 // What two iptables-save outputs have in common that counts (test/golden/README.md says how to compare).
 import { parseSave } from '../../src/kernel/iptables.ts'
+import { isTreeChain } from '../../src/modes/rules/chains.ts'
 
-/** Chains whose rules are a set: kube-proxy walks a Go map. The jump to KUBE-NODEPORTS stays last. */
+/** Chains whose rules are a set, beside those of trees: kube-proxy walks a Go map. The jump to KUBE-NODEPORTS stays last. */
 const unordered = new Set(['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-EXTERNAL-SERVICES', 'KUBE-PROXY-FIREWALL'])
 
 /** Chain → rules, comparable with deepEqual. Built-in chains keep their rules' order, chains that only kube-proxy has are left out. */
@@ -11,7 +12,8 @@ export function comparable(save: string): Readonly<Record<string, readonly strin
     .map(({ name, rules }) => {
       const texts = rules.map(rule => rule.replace(/ -m nfacct --nfacct-name {1,2}\S+/, ''))
       const last = texts.findLastIndex(rule => !rule.endsWith('-j KUBE-NODEPORTS')) + 1
-      return [name, unordered.has(name) ? [...texts.slice(0, last).sort(), ...texts.slice(last)] : texts] as const
+      const isSet = unordered.has(name) || isTreeChain('nat', name)
+      return [name, isSet ? [...texts.slice(0, last).sort(), ...texts.slice(last)] : texts] as const
     })
   return Object.fromEntries(chains.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

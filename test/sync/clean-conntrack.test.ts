@@ -18,6 +18,7 @@ const settings: TrafficSettings = {
   nodePortAddresses: 'all',
   detectLocal: { mode: 'NodeCIDR' },
   tcpBeLiberal: false,
+  dispatch: 'auto',
   ipvs: { scheduler: 'rr', excludeCidrs: [], strictArp: false, drainDeadlineMs: 900_000, drainGoneDeadlineMs: 120_000 },
 }
 const dns = 'default/dns' as ServiceKey

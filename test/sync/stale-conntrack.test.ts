@@ -262,6 +262,7 @@ describe('nodePortTest', () => {
     nodePortAddresses: 'all',
     detectLocal: { mode: 'NodeCIDR' },
     tcpBeLiberal: false,
+    dispatch: 'auto',
     ipvs: { scheduler: 'rr', excludeCidrs: [], strictArp: false, drainDeadlineMs: 900_000, drainGoneDeadlineMs: 120_000 },
   }
   const node = nodeFacts('node1', undefined, ['10.200.1.2', '10.244.1.1', '127.0.0.1', '::1', 'fd00:200:1::2'] as Address[])

@@ -13,6 +13,7 @@ export const iptablesRoles = chainRoles({
     nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS'],
     filter: ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL'],
   },
+  hasTrees: true,
   leaveAlone: (_, name) => ipvsGuardChains.some(chain => chain === name),
 })
 

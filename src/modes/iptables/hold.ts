@@ -3,21 +3,26 @@
 import { tables, targetOf } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import { type Digest, type DispatchRule, type Observed, observedTable, type Rendered } from '../rules/state.ts'
+import { dispatchAfter, rootOf } from './dispatch-chains.ts'
 import type { Desired } from './state.ts'
 
 export function holdService(desired: Desired, observed: Observed, service: ServiceKey): Desired {
   const held = observed.services.get(service) ?? asKernelHasIt(observed, service)
-  const before = desired.services.get(service)?.totalEndpoints ?? 0
+  const before = desired.services.get(service)
   if (held === undefined) desired.services.delete(service)
   else desired.services.set(service, held)
-  return { ...desired, totalEndpoints: desired.totalEndpoints - before + (held?.totalEndpoints ?? 0) }
+  return {
+    ...desired,
+    totalEndpoints: desired.totalEndpoints - (before?.totalEndpoints ?? 0) + (held?.totalEndpoints ?? 0),
+    dispatch: dispatchAfter(desired.dispatch, [{ service, before, after: held }], desired.services),
+  }
 }
 
 /** Found by the Service's name in the comments of the dispatch rules, and from there along the jumps. */
 function asKernelHasIt(observed: Observed, service: ServiceKey): Rendered | undefined {
   const dispatch = tables.flatMap(table =>
     [...observedTable(observed, table).dispatch].flatMap(([chain, { rules }]) =>
-      [...rules].filter(rule => isOf(rule, service)).map((rule): DispatchRule => ({ table, chain, rule })),
+      [...rules].filter(rule => isOf(rule, service)).map((rule): DispatchRule => ({ table, chain: rootOf(chain), rule })),
     ),
   )
   if (dispatch.length === 0) return undefined

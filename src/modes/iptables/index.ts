@@ -16,7 +16,7 @@ import { iptablesRoles } from './base-chains.ts'
 import { fates } from './fates.ts'
 import { holdService } from './hold.ts'
 import { iptablesMeaning } from './meaning.ts'
-import { packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
+import { nextPacketCounterQueries, packetCounterQueries, parsePacketCounters } from './packet-counters.ts'
 import { render } from './render.ts'
 import type { Desired } from './state.ts'
 import { tracer } from './trace.ts'
@@ -44,7 +44,11 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     fates,
     ruleCounts,
     dependsOnAddresses: (settings, node) => nodePortDestinations(settings, node, family),
-    packetCounters: { queries: () => packetCounterQueries(tools), parse: parsePacketCounters },
+    packetCounters: {
+      queries: () => packetCounterQueries(tools),
+      next: outputs => nextPacketCounterQueries(outputs, tools),
+      parse: parsePacketCounters,
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import type { Decisions, Drift } from '../mode.ts'
 import { sharedMeaning, strangerMeaning } from '../rules/meaning.ts'
 import { type RulePlace, rulePlace } from '../rules/places.ts'
 import { externalWays, internalWay, nameOf } from '../ways.ts'
+import { rangeOf, rootOf } from './dispatch-chains.ts'
 import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
 
 export function iptablesMeaning(drift: Drift, decisions: Decisions): string {
@@ -39,7 +40,7 @@ const dispatchChains: Readonly<Record<string, string>> = {
 
 function chainMeaning(place: RulePlace, drift: Drift, decisions: Decisions): string {
   const { table, chain, isOrder } = place
-  const dispatch = dispatchChains[`${table} ${chain}`]
+  const dispatch = dispatchChains[`${table} ${chain}`] ?? rangeMeaning(rangeOf(chain))
   if (isOrder) {
     const harm =
       table === 'nat' && chain === 'KUBE-SERVICES'
@@ -47,13 +48,18 @@ function chainMeaning(place: RulePlace, drift: Drift, decisions: Decisions): str
         : ''
     return `the same rules in another order, or one of them twice: connections go where they should${harm}`
   }
-  if (dispatch !== undefined) return dispatch
   if (drift.kind === 'unexpected') return 'a chain that no Service wants; nothing of ours leads to it'
+  if (dispatch !== undefined) return dispatch
   for (const decision of drift.service === undefined ? [] : (decisions.get(drift.service) ?? [])) {
     const meaning = leafMeaning(chain, { decision, isGone: drift.kind === 'missing' })
     if (meaning !== undefined) return meaning
   }
   return drift.service === undefined ? drift.what : `connections to Service ${drift.service} may go astray`
+}
+
+/** Of chains and jumps on the way to several Services. */
+function rangeMeaning(range: string | undefined): string | undefined {
+  return range && `new connections to Services by ${range} stay untranslated: they reach nothing`
 }
 
 function leafMeaning(chain: string, about: { readonly decision: Decision; readonly isGone: boolean }): string | undefined {
@@ -104,14 +110,17 @@ function endpointMeaning(
 /** A rule of ours that is missing. */
 function ruleMeaning(rule: string, { table, chain }: RulePlace, decision: Decision | undefined): string {
   if (decision === undefined) {
-    const isNodePorts = targetOf(rule) === 'KUBE-NODEPORTS'
-    return isNodePorts ? (dispatchChains['nat KUBE-NODEPORTS'] ?? '') : `${table} ${chain} lacks a rule: ${rule}`
+    const target = targetOf(rule) ?? ''
+    if (target === 'KUBE-NODEPORTS') return dispatchChains['nat KUBE-NODEPORTS'] ?? ''
+    const network = /^-d (\S+)/.exec(rule)?.[1]
+    const range = network === undefined ? rangeOf(target) : rangeOf(target) && `addresses in ${network}`
+    return rangeMeaning(range) ?? `${table} ${chain} lacks a rule: ${rule}`
   }
   const { servicePort } = decision
   const name = nameOf(servicePort)
   const at = / -d (\S+?)(?:\/\d+)?(?: |$)/.exec(` ${rule}`)?.[1]
   const port = / --dport (\d+)/.exec(` ${rule}`)?.[1] ?? ''
-  const place = at === undefined || chain === 'KUBE-NODEPORTS' ? `node port ${port}` : `${at}:${port}`
+  const place = at === undefined || rootOf(chain) === 'KUBE-NODEPORTS' ? `node port ${port}` : `${at}:${port}`
   if (rule.includes('health check node port'))
     return `health checks of ${name} at port ${port} may be stopped by the node's firewall`
   if (chain === 'KUBE-PROXY-FIREWALL') return `clients outside of loadBalancerSourceRanges are not dropped at ${place} of ${name}`

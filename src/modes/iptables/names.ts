@@ -42,6 +42,11 @@ export function servicePortHash(servicePort: ServicePort): string {
 
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
+/** For names that say a text in few characters; at most 16. */
+export function shortHash(text: string, length: number): string {
+  return chainHash(text).slice(0, length)
+}
+
 /** The first 16 characters of the base32 form of the SHA-256 sum: 80 bits, ten bytes. */
 function chainHash(text: string): string {
   const digest = hash('sha256', text, 'buffer')

@@ -8,10 +8,21 @@ export function packetCounterQueries(tools: IptablesTools): readonly Query[] {
   return [verbose(chainQuery(tools, 'filter', 'KUBE-FORWARD')), verbose(chainQuery(tools, 'nat', 'KUBE-NODEPORTS'))]
 }
 
-export function parsePacketCounters([forward = '', nodePorts = '']: readonly string[]): PacketCounts {
+/** Where KUBE-NODEPORTS is a tree: its chains, a level at a time. The legacy backend fetches the whole table for each chain, so there all at once. */
+export function nextPacketCounterQueries(outputs: readonly string[], tools: IptablesTools): readonly Query[] {
+  const below = outputs.flatMap(output => [...output.matchAll(/ -j (KUBE-SVC-NP-\S+)$/gm)].map(([, chain = '']) => chain))
+  if (below.length === 0) return []
+  if (tools.backend === 'nft') return [...new Set(below)].map(chain => verbose(chainQuery(tools, 'nat', chain)))
+  const isFirst = outputs.some(output => output.startsWith('-N KUBE-FORWARD'))
+  return isFirst ? [{ argv: [tools.tool, '-v', '-t', 'nat', '-S'] }] : []
+}
+
+export function parsePacketCounters([forward = '', nodePorts = '', ...tree]: readonly string[]): PacketCounts {
+  const isLocalhost = (line: string): boolean => line.includes(' -d 127.0.0.0/8 ')
+  const inTree = tree.map(output => sum(output, line => line.startsWith('-A KUBE-SVC-NP-') && isLocalhost(line)))
   return {
     invalidDropped: sum(forward, line => line.includes(' --ctstate INVALID ') && line.endsWith(' -j DROP')),
-    localhostNodePortsAccepted: sum(nodePorts, line => line.includes(' -d 127.0.0.0/8 ')),
+    localhostNodePortsAccepted: inTree.reduce((total, count) => total + count, sum(nodePorts, isLocalhost)),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Decision } from '../../model/traffic-policy.ts'
 import type { RenderInput, Scope } from '../mode.ts'
 import type { Rendered } from '../rules/state.ts'
 import { baseChains } from './base-chains.ts'
+import { dispatchAfter, dispatchOf, type ServiceChange } from './dispatch-chains.ts'
 import { ruleContext } from './service-chains.ts'
 import { type Desired, renderService, wantsComments } from './state.ts'
 
@@ -20,12 +21,19 @@ export function render(options: { desired: Desired | undefined; scope: Scope; in
   )
   const comments = wantsComments(totalEndpoints, options.desired?.comments)
   const context = { ...ruleContext(settings, node, family), comments }
+  const changes: ServiceChange[] = []
   for (const key of keys) {
     const ofService = decisions.get(key) ?? []
-    if (ofService.length === 0) services.delete(key)
-    else services.set(key, renderService(ofService, context))
+    const rendered = ofService.length === 0 ? undefined : renderService(ofService, context)
+    changes.push({ service: key, before: services.get(key), after: rendered })
+    if (rendered === undefined) services.delete(key)
+    else services.set(key, rendered)
   }
-  return { base: before?.base ?? baseChains(settings, node, family), services, totalEndpoints, comments }
+  const dispatch =
+    before === undefined
+      ? dispatchOf(services, { setting: settings.dispatch, family })
+      : dispatchAfter(before.dispatch, changes, services)
+  return { base: before?.base ?? baseChains(settings, node, family), services, totalEndpoints, comments, dispatch }
 }
 
 function endpointCount(decisions: readonly Decision[] | undefined): number {

@@ -1,8 +1,10 @@
 // What iptables mode wants, by Service.
 import type { ServiceKey } from '../../model/objects.ts'
+import { othersDependOn } from '../../model/service-port.ts'
 import { copyText } from '../../model/text.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 import { type BaseChains, type Digest, type DispatchRule, digestOf, type LeafChain, type Rendered } from '../rules/state.ts'
+import type { Dispatch } from './dispatch-chains.ts'
 import { dispatchRules } from './dispatch-rules.ts'
 import { leafChains, type RuleContext } from './service-chains.ts'
 
@@ -12,6 +14,7 @@ export interface Desired {
   readonly totalEndpoints: number
   /** See `wantsComments`. */
   readonly comments: boolean
+  readonly dispatch: Dispatch
 }
 
 export function renderService(decisions: readonly Decision[], context: RuleContext): Rendered {
@@ -26,6 +29,7 @@ export function renderService(decisions: readonly Decision[], context: RuleConte
     leaves,
     leafRules,
     dispatch: decisions.flatMap(decision => dispatchRules(decision, context)).map(keptRule),
+    comesFirst: othersDependOn(decisions.map(({ servicePort }) => servicePort)),
     totalEndpoints: decisions.reduce((sum, { totalEndpoints }) => sum + totalEndpoints, 0),
     text,
     otherComments: () => renderService(decisions, { ...context, comments: !context.comments }),

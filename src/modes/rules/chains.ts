@@ -33,6 +33,8 @@ const sharedChains: Record<Table, readonly string[]> = {
   filter: ['INPUT', 'FORWARD', 'OUTPUT', 'KUBE-FIREWALL'],
 }
 const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/
+/** `KUBE-SVC-10.96.0.0-12`, `KUBE-SVC-NET6-ABCDEFGHIJ-108`, `KUBE-SVC-NP-TCP-29952-30207`: see iptables/dispatch-chains.ts. */
+const treeChainName = /^KUBE-SVC-(\d+\.\d+\.\d+\.\d+-\d+|NET6-[A-Z2-7]{10}-\d+|NP-(TCP|UDP|SCTP)-\d+-\d+|OTHER)$/
 
 /** Chains of ipvs mode's that guard the addresses on kube-ipvs0 for as long as these are there, whichever mode runs. */
 export const ipvsGuardChains = ['KUBE-IPVS-FILTER', 'KUBE-IPVS-OUT-FILTER', 'SWITCHYARD-NO-LOCAL'] as const
@@ -40,12 +42,14 @@ export const ipvsGuardChains = ['KUBE-IPVS-FILTER', 'KUBE-IPVS-OUT-FILTER', 'SWI
 /** All chains of ours are `leaf`, but for those in `dispatch` and those that `leaveAlone` says to be somebody else's business. */
 export function chainRoles(mode: {
   readonly dispatch: Names
+  /** Whether the chains between KUBE-SERVICES and the Services' own are dispatch chains too. */
+  readonly hasTrees?: boolean
   readonly leaveAlone?: (table: Table, name: string) => boolean
 }): ChainRoles {
   return (table, name) => {
     if (sharedChains[table].includes(name)) return 'shared'
     if (!isServiceProxyChain(table, name) || mode.leaveAlone?.(table, name) === true) return 'foreign'
-    return mode.dispatch[table]?.includes(name) ? 'dispatch' : 'leaf'
+    return mode.dispatch[table]?.includes(name) || (mode.hasTrees === true && isTreeChain(table, name)) ? 'dispatch' : 'leaf'
   }
 }
 
@@ -76,9 +80,14 @@ export function isSwitchyards(name: string): boolean {
   return name.startsWith('SWITCHYARD-')
 }
 
-/** A chain of nat that belongs to one service port of iptables mode. */
+/** A chain of nat that only iptables mode makes, for one service port or to find it. */
 export function isServiceChain(table: Table, name: string): boolean {
-  return table === 'nat' && serviceChainName.test(name)
+  return table === 'nat' && (serviceChainName.test(name) || treeChainName.test(name))
+}
+
+/** A chain of nat between KUBE-SERVICES or KUBE-NODEPORTS and the chains of service ports. */
+export function isTreeChain(table: Table, name: string): boolean {
+  return table === 'nat' && treeChainName.test(name)
 }
 
 const entryChains: Record<Table, readonly string[]> = {

@@ -2,7 +2,8 @@
 import { parseSave, type Table, tableSection, tables } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import type { KernelChange } from '../mode.ts'
-import type { Difference, DispatchDifference } from './diff.ts'
+import type { Difference } from './diff.ts'
+import type { DispatchDifference } from './dispatch-diff.ts'
 import { chainName } from './places.ts'
 import type { Desired, LeafChain, SharedRule } from './state.ts'
 

@@ -5,6 +5,7 @@ import { baseDifference, type Difference, difference } from './diff.ts'
 import { aliasKey } from './parse.ts'
 import { allRulesOf, chainName, orderOf, ruleName } from './places.ts'
 import { type Desired, type Digest, digestOf, type Observed, observedTable, ruleCountOf } from './state.ts'
+import { treeChains, WantedDispatch } from './wanted.ts'
 
 export function driftOf(desired: Desired, observed: Observed, extent: Extent): readonly Drift[] {
   const change = { desired, observed, touched: 'everything', sweep: true } as const
@@ -86,16 +87,16 @@ export function learnAliases(desired: Desired, observed: Observed): Aliases {
 
 /** All rules that we want in chains that are compared rule by rule. */
 function wantedRules(desired: Desired): readonly (readonly [readonly [Table, string], ReadonlySet<string>])[] {
-  const places = new Map<string, readonly [readonly [Table, string], Set<string>]>()
-  const add = (table: Table, chain: string, rule: string): void => {
-    const place = places.get(`${table} ${chain}`) ?? ([[table, chain], new Set<string>()] as const)
-    place[1].add(rule)
-    places.set(`${table} ${chain}`, place)
-  }
-  for (const { table, name, rules } of desired.base.dispatch) for (const rule of rules) add(table, name, rule)
-  for (const { table, chain, rule } of desired.base.shared) add(table, chain, rule)
-  for (const { dispatch } of desired.services.values()) for (const { table, chain, rule } of dispatch) add(table, chain, rule)
-  return [...places.values()]
+  const wanted = new WantedDispatch(desired)
+  const dispatch = [...desired.base.dispatch, ...treeChains(desired.dispatch?.placement)].map(({ table, name, rules }) => {
+    const ofServices = wanted.in(table, name).map(({ rule }) => rule)
+    return [[table, name], new Set([...rules, ...ofServices])] as const
+  })
+  const shared = Map.groupBy(desired.base.shared, ({ table, chain }) => `${table} ${chain}`)
+  const ofOthers = [...shared.values()].flatMap(rules =>
+    rules.slice(0, 1).map(({ table, chain }) => [[table, chain], new Set(rules.map(({ rule }) => rule))] as const),
+  )
+  return [...dispatch, ...ofOthers]
 }
 
 function likeness(rule: string): string {

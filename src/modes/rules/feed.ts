@@ -6,7 +6,9 @@
 import { type IptablesTools, restoreArgv, type Table } from '../../kernel/iptables.ts'
 import type { Chunk, Plan, Step } from '../../kernel/plan.ts'
 import type { ServiceKey } from '../../model/objects.ts'
-import type { Difference, DispatchDifference, OwnedRule } from './diff.ts'
+import type { Difference } from './diff.ts'
+import type { DispatchDifference } from './dispatch-diff.ts'
+import type { OwnedRule } from './dispatch-tree.ts'
 import type { Desired, Observed } from './state.ts'
 
 export interface FeedInput {

@@ -96,7 +96,7 @@ function noteForeignReference(reference: {
   const { table, chain, rule, parsed, roles } = reference
   const target = targetOf(rule)
   if (target === undefined || chain === target) return
-  const isOurs = roles(table, target) === 'leaf' || isEntryChain(table, target)
+  const isOurs = ['leaf', 'dispatch'].includes(roles(table, target)) || isEntryChain(table, target)
   const isOurRule = roles(table, chain) === 'shared' && isEntryChain(table, target)
   if (isOurs && !isOurRule) parsed.foreignReferences.set(target, chain)
 }

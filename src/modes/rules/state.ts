@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import type { Table } from '../../kernel/iptables.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import { copyText } from '../../model/text.ts'
+import type { Branch } from './dispatch-tree.ts'
 
 /** How many rules, and a hash of their text. */
 export type Digest = string & { readonly _brand: 'Digest' }
@@ -13,6 +14,8 @@ export interface Rendered {
   /** Leaf chains of nat in the order in which they are to be made. */
   readonly leaves: ReadonlyMap<string, Digest>
   readonly dispatch: readonly DispatchRule[]
+  /** Others need it to work at all: where not all can be programmed at once, it comes first. */
+  readonly comesFirst?: boolean
   /** In all leaf chains together; 0 for a Service that is held, since of that only digests are known. */
   readonly leafRules: number
   readonly totalEndpoints: number
@@ -36,7 +39,7 @@ export interface SharedRule {
   readonly rule: string
 }
 
-/** A service port's rule in a chain that all Services share. */
+/** A service port's rule in a chain that all Services share, or, where that chain is a tree, in one of the tree's. */
 export interface DispatchRule {
   readonly table: Table
   readonly chain: string
@@ -63,9 +66,14 @@ export interface BaseChains {
   readonly unwanted: readonly SharedRule[]
 }
 
+/** Dispatch chains of nat that are trees, by name: there the tree says in which chain each rule stands. */
+export type Placement = ReadonlyMap<string, Branch>
+
 export interface Desired {
   readonly base: BaseChains
   readonly services: ReadonlyMap<ServiceKey, Rendered>
+  /** Absent where no chain is ever a tree. */
+  readonly dispatch?: { readonly placement: Placement }
 }
 
 export interface ObservedLeaf {
@@ -96,6 +104,8 @@ export interface Observed {
   readonly filter: ObservedTable
   /** What each Service contributes as far as it was confirmed; empty after a read. */
   readonly services: Map<ServiceKey, Rendered>
+  /** As it was confirmed; absent after a read. */
+  readonly placement?: Placement | undefined
 }
 
 export function observedTable(observed: Observed, table: Table): ObservedTable {

@@ -69,6 +69,7 @@ function countingMode(mode: IptablesMode, counts: Counts): IptablesMode {
     ),
   })
   const holdsCounted = (observed: Observed): Observed => ({
+    ...observed,
     nat: tableCounted(observed.nat),
     filter: tableCounted(observed.filter),
     services: map(observed.services, counts.observed),
@@ -84,8 +85,10 @@ function countingMode(mode: IptablesMode, counts: Counts): IptablesMode {
 
 type Change = (cluster: BenchCluster, key: ServiceKey) => void
 
-/** What is counted for one change, after everything was programmed. */
-async function costOf(services: number, change: Change) {
+type Dispatch = 'linear' | 'bucketed'
+
+/** A cluster that is programmed, and what is counted for one change after the other. */
+async function programmed(services: number, dispatch: Dispatch) {
   const counts = newCounts()
   const cluster = benchCluster({ services, endpoints: 1 })
   const mode = countingMode(iptablesMode('IPv4', toolsOf('IPv4', 'legacy')), counts)
@@ -98,36 +101,61 @@ async function costOf(services: number, change: Change) {
     now: () => 0,
   }
   const sync = new FamilySync(options)
-  await sync.pass(passInput())
+  const input = passInput({ settings: { dispatch } })
+  await sync.pass(input)
   assert.ok(
     Object.values(counts).every(({ count }) => count >= services),
     'the first pass looks at everything, and is counted',
   )
-  for (const counter of Object.values(counts)) counter.count = 0
-  const commands = kernel.commands.length
-  const key = cluster.keys[Math.floor(services / 2)] as ServiceKey
-  change(cluster, key)
-  sync.markDirty(new Set([key]))
-  const { lines } = await sync.pass(passInput())
-  return {
-    ...Object.fromEntries(Object.entries(counts).map(([name, { count }]) => [name, count])),
-    lines,
-    commands: kernel.commands.length - commands,
+  const costOf = async (change: Change, key = cluster.keys[Math.floor(services / 2)] as ServiceKey) => {
+    for (const counter of Object.values(counts)) counter.count = 0
+    const commands = kernel.commands.length
+    change(cluster, key)
+    sync.markDirty(new Set([key]))
+    const { lines } = await sync.pass(input)
+    return {
+      ...(Object.fromEntries(Object.entries(counts).map(([name, { count }]) => [name, count])) as Record<keyof Counts, number>),
+      lines,
+      commands: kernel.commands.length - commands,
+    }
   }
+  return { cluster, kernel, costOf }
 }
 
-const changes: Readonly<Record<string, Change>> = {
-  'an endpoint that changes': (cluster, key) => cluster.changeEndpoint(key),
-  'a Service that goes': (cluster, key) => cluster.toggle(key),
-}
+const endpointChanges: Change = (cluster, key) => cluster.changeEndpoint(key)
+const comesOrGoes: Change = (cluster, key) => cluster.toggle(key)
+
+const changes: readonly { title: string; change: Change; dispatch: Dispatch }[] = [
+  { title: 'an endpoint that changes', change: endpointChanges, dispatch: 'linear' },
+  { title: 'an endpoint that changes', change: endpointChanges, dispatch: 'bucketed' },
+  { title: 'a Service that goes', change: comesOrGoes, dispatch: 'linear' },
+]
 
 describe('what a pass looks at', () => {
-  for (const [title, change] of Object.entries(changes)) {
-    it(`is the same with 100, 1,000 and 10,000 Services for ${title}`, async () => {
-      const [small, ...larger] = [await costOf(100, change), await costOf(1000, change), await costOf(10_000, change)]
-      assert.ok(small.lines > 0)
+  for (const { title, change, dispatch } of changes) {
+    it(`is the same with 100, 1,000 and 10,000 Services for ${title} (${dispatch})`, async () => {
+      const costs = []
+      for (const services of [100, 1000, 10_000]) costs.push(await (await programmed(services, dispatch)).costOf(change))
+      const [small, ...larger] = costs
+      assert.ok(small !== undefined && small.lines > 0)
       assert.equal(small.commands, 1, 'one restore, no read')
       for (const cost of larger) assert.deepEqual(cost, small)
     })
   }
+
+  it('is bounded by a chain of the tree and what it is divided into, for Services that come and go among any number (bucketed)', async () => {
+    for (const services of [100, 1000, 10_000]) {
+      const { cluster, kernel, costOf } = await programmed(services, 'bucketed')
+      const before = kernel.save()
+      const some = cluster.keys.filter((_, index) => index % Math.floor(services / 25) === 0)
+      // One by one they go, so that chains of the tree become one, and come again, so that it is divided.
+      for (const key of [...some, ...some.toReversed()]) {
+        const { lines, observed, desired, cluster: asked, decisions, commands } = await costOf(comesOrGoes, key)
+        assert.equal(commands, 1)
+        assert.ok(lines < 160 && observed < 320, `${services} Services: ${lines} lines, ${observed} looked at`)
+        assert.ok(desired < 20 && asked < 5 && decisions < 5)
+      }
+      assert.deepEqual(kernel.save().split('\n').toSorted(), before.split('\n').toSorted())
+    }
+  })
 })

@@ -3,7 +3,7 @@
 //   await using proxy = await startProxy({ lab, arguments: ['--iptables-backend', 'nft'] })
 //   await proxy.program(objects)
 import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import type { ApiObject } from '../apiserver/resources.ts'
 import type { Outcome } from './agent/protocol.ts'
@@ -54,6 +54,11 @@ export class RunningProxy implements AsyncDisposable {
   /** Fields of KubeProxyConfiguration beside the lab's own, for the running daemon; waits for nothing. */
   async configure(config: Readonly<Record<string, unknown>>): Promise<void> {
     await writeManifest(this.#configFile, stringify({ ...baseConfig, ...config }))
+  }
+
+  /** The same of SwitchyardConfiguration. */
+  async configureOwn(settings: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeManifest(join(dirname(this.#configFile), 'switchyard.conf'), stringify({ ...baseSettings, ...settings }))
   }
 
   /** Replaces the cluster's objects (YAML documents), and waits until they are what the node does with packets, in both families. */
