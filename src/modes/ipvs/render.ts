@@ -1,7 +1,9 @@
 // Decisions → Desired, anew or for the Services that changed.
 import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
+import type { ServiceKey } from '../../model/objects.ts'
+import { othersDependOn } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
-import type { RenderInput, Scope } from '../mode.ts'
+import type { Decisions, RenderInput, Scope } from '../mode.ts'
 import { baseChains } from './base-chains.ts'
 import { replaceService } from './claims.ts'
 import { noticeEndpoints } from './drain-endpoints.ts'
@@ -27,13 +29,20 @@ export function render({ desired: before, scope, input, family, abilities }: Ren
     ? startOver(before, { base, settings: settings.ipvs, nodeAddresses, localAddresses, retiringMs: undefined })
     : before
   const context: ServiceContext = { node, nodeAddresses, localAddresses, usual: settings.ipvs.scheduler, abilities }
-  for (const key of whole ? decisions.keys() : scope) {
+  for (const key of whole ? inOrder(decisions) : scope) {
     const ofService = decisions.get(key) ?? []
     const after = ofService.length === 0 ? undefined : renderService(ofService, context)
     noticeEndpoints(desired, key, { before: before?.services.get(key), after })
     replaceService(desired, key, after)
   }
   return desired
+}
+
+/** Those that others depend on first: a tool programs what it is fed line by line, in this order. */
+function inOrder(decisions: Decisions): readonly ServiceKey[] {
+  const first = new Set<ServiceKey>()
+  for (const [key, ofService] of decisions) if (othersDependOn(ofService.map(({ servicePort }) => servicePort))) first.add(key)
+  return [...new Set([...first, ...decisions.keys()])]
 }
 
 export type DesiredFacts = Pick<Desired, 'base' | 'settings' | 'nodeAddresses' | 'localAddresses' | 'retiringMs'>

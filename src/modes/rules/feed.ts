@@ -83,37 +83,57 @@ function filterRemovals(difference: Difference): Chunk[][] {
 // --- nat ---
 
 function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
-  const { difference, tools } = input
-  const fixed = difference.fixed
-    .filter(({ table }) => table === 'nat')
-    .map(chain => chainChunk(undefined, chain.name, chain.rules))
-  const groups = groupBySize(difference.leaves, blockSize(input))
-  const leafBlocks = function* (): Generator<Chunk[], undefined> {
-    for (const group of groups) yield leafChunks(group, input.desired)
-  }
-  const dispatch = ofTable(difference.dispatch, 'nat').flatMap(dispatchChunks)
+  const { difference, desired, tools } = input
+  const changes = ofTable(difference.dispatch, 'nat')
+  const fixed = [
+    ...declare(changes.filter(({ create }) => create).map(({ chain }) => chain)),
+    ...difference.fixed.filter(({ table }) => table === 'nat').map(chain => chainChunk(undefined, chain.name, chain.rules)),
+  ]
   const shared = sharedRules(difference, 'nat')
   const deletions = [...unwantedRules(difference, 'nat'), ...deletionsOf(difference, 'nat')]
-  const declared = declare(
-    ofTable(difference.dispatch, 'nat')
-      .filter(({ create }) => create)
-      .map(({ chain }) => chain),
-  )
-  const first = [...declared, ...fixed]
-  const last = [...dispatch, ...shared]
-  if (tools.backend === 'legacy') {
-    yield* block('nat', [...first, ...leafBlocks().toArray().flat(), ...last, ...deletions])
-    return
-  }
-  if (groups.length <= 1) {
-    yield* block('nat', [...first, ...leafBlocks().toArray().flat(), ...last])
+  const groups = groupBySize(difference.leaves, blockSize(input))
+  if (tools.backend === 'legacy' || groups.length <= 1) {
+    const leaves = groups.flatMap(group => leafChunks(group, desired))
+    const all = [...fixed, ...leaves, ...changes.flatMap(dispatchChunks), ...shared]
+    yield* block('nat', tools.backend === 'legacy' ? [...all, ...deletions] : all)
+    if (tools.backend === 'legacy') return
   } else {
-    yield* block('nat', first)
-    for (const leaves of leafBlocks()) yield* block('nat', leaves)
-    yield* block('nat', last)
+    const { early, late } = divide(input, changes)
+    const leaves = leafChunks(early.leaves, desired)
+    yield* block('nat', [...fixed, ...leaves, ...early.dispatch.flatMap(dispatchChunks), ...(early.hooks ? shared : [])])
+    for (const group of groupBySize(late.leaves, blockSize(input))) yield* block('nat', leafChunks(group, desired))
+    yield* block('nat', [...late.dispatch.flatMap(dispatchChunks), ...(early.hooks ? [] : shared)])
   }
   // In a block of its own: a foreign rule that came to jump to such a chain fails the deletion, and only that.
   yield* block('nat', deletions)
+}
+
+interface Part {
+  readonly leaves: Difference['leaves']
+  readonly dispatch: readonly DispatchDifference[]
+}
+
+/**
+ * Where it takes several blocks, Services that others depend on come in the first; where nothing is there yet that this could disturb, with all
+ * that leads to them, so that they work while the others follow. What is led to costs each block its check, and that is little then.
+ */
+function divide(
+  { difference, desired }: FeedInput,
+  changes: readonly DispatchDifference[],
+): { readonly early: Part & { readonly hooks: boolean }; readonly late: Part } {
+  const comesFirst = (owner: ServiceKey | undefined): boolean =>
+    owner === undefined || desired.services.get(owner)?.comesFirst === true
+  const leaves = (isEarly: boolean): Difference['leaves'] =>
+    new Map([...difference.leaves].filter(([owner]) => comesFirst(owner) === isEarly))
+  const isCold = changes.every(
+    ({ remove, rewrite, tail }) => rewrite === undefined && remove.length === 0 && (tail?.before.length ?? 0) === 0,
+  )
+  const early = changes.map(change => ({ ...change, add: change.add.filter(({ owner }) => comesFirst(owner)) }))
+  const late = changes.map(change => ({ ...change, add: change.add.filter(({ owner }) => !comesFirst(owner)), tail: undefined }))
+  return {
+    early: { leaves: leaves(true), dispatch: isCold ? early : [], hooks: isCold },
+    late: { leaves: leaves(false), dispatch: isCold ? late : changes },
+  }
 }
 
 /**
@@ -121,8 +141,13 @@ function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
  * can be reached. So blocks are small while little is reachable, and large when much is. Legacy moves the whole table to and fro for
  * every block: always one.
  */
-function blockSize({ tools, observed }: FeedInput): number {
+function blockSize({ difference, desired, tools, observed }: FeedInput): number {
   if (tools.backend === 'legacy') return Number.POSITIVE_INFINITY
+  // Hooks come early in a cold start: where one was cut short, most is led to by no rule yet.
+  const changes = ofTable(difference.dispatch, 'nat')
+  const onlyAdds = changes.every(({ remove, rewrite }) => remove.length === 0 && rewrite === undefined)
+  const unled = new Set(changes.flatMap(({ add }) => add.map(({ owner }) => owner)))
+  if (onlyAdds && unled.size > desired.services.size / 2) return 100
   const hooked = [...(observed.nat.shared.get('PREROUTING') ?? [])].some(rule => rule.endsWith('-j KUBE-SERVICES'))
   return hooked && observed.nat.leaves.size > 2000 ? 2000 : 100
 }

@@ -33,6 +33,26 @@ describe('what comes', () => {
     assert.ok(servers.indexOf(`-A ${webServer} -s rr`) < servers.indexOf(`-a ${webServer} -r 10.244.1.1:8080 -m -w 1`))
   })
 
+  it('begins with what others depend on, line by line', async () => {
+    const harness = ipvsHarness()
+    const dns = service({
+      namespace: 'kube-system',
+      name: 'kube-dns',
+      clusterIPs: [address('10.96.0.10')],
+      ports: [{ name: '', protocol: 'UDP', port: 53, nodePort: 0 }],
+    })
+    const fed = await fedBy(harness, () => harness.programmed(put(service()), put(pods(['10.244.1.1'])), put(dns)))
+    const linesOfTool = (name: string): readonly string[] => fed.find(({ tool }) => tool === name)?.lines ?? []
+    assert.deepEqual(
+      linesOfTool('ipvsadm').filter(line => line.startsWith('-A ')),
+      ['-A -u 10.96.0.10:53 -s rr', `-A ${webServer} -s rr`],
+    )
+    assert.deepEqual(
+      linesOfTool('ip').flatMap(line => /10\.96\.\S+/.exec(line)?.[0] ?? []),
+      ['10.96.0.10/32', '10.96.0.7/32'],
+    )
+  })
+
   it('in a live change: the new real server is there for certain before the old one loses its weight', async () => {
     const harness = ipvsHarness()
     await harness.programmed(put(service()), put(pods(['10.244.1.1'])))
