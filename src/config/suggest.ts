@@ -7,22 +7,26 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   let best: string | undefined
   let bestDistance = furthest + 1
   for (const candidate of known) {
-    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue
-    const distance = editDistance(wanted, candidate.toLowerCase())
+    const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance)
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
   return best
 }
 
-/** Levenshtein's distance: how many characters to insert, remove or replace. */
-function editDistance(from: string, to: string): number {
+/** Levenshtein's distance: how many characters to insert, remove or replace; at least `most` where it is not less. Among 10,000 names few are worth more. */
+function editDistance(from: string, to: string, most: number): number {
+  if (Math.abs(from.length - to.length) >= most) return most
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (const [row, character] of [...from].entries()) {
     const current = [row + 1]
+    let least = row + 1
     for (let column = 1; column <= to.length; column++) {
       const replaced = (previous[column - 1] ?? 0) + (character === to[column - 1] ? 0 : 1)
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
+      const here = Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1)
+      current.push(here)
+      if (here < least) least = here
     }
+    if (least >= most) return most
     previous = current
   }
   return previous[to.length] ?? 0

@@ -11,7 +11,7 @@ export const livePath = '/switchyard/v1/live'
 export interface LiveFeedOptions {
   readonly status: () => object
   /** JSON of one Service, by NAMESPACE/NAME: `null` where there is none; undefined where that is not known yet. */
-  readonly service: (name: string) => Promise<string | undefined>
+  readonly service: (name: string) => string | undefined
   readonly onError: (error: unknown) => void
   readonly timing?: typeof liveTiming
 }
@@ -96,38 +96,39 @@ export class LiveFeed {
     if (due >= this.#due) return
     clearTimeout(this.#timer)
     this.#due = due
-    this.#timer = setTimeout(() => void this.#send().catch(this.#options.onError), ms)
+    this.#timer = setTimeout(() => this.#send(), ms)
     this.#timer.unref()
   }
 
-  async #send(): Promise<void> {
+  #send(): void {
     this.#due = Number.POSITIVE_INFINITY
     const now = performance.now()
     const heartbeat = now - this.#lastSent >= this.#timing.heartbeatMs
     this.#lastSent = now
-    const waiting = [...this.#readers].filter(({ waitingSince }) => heartbeat || waitingSince !== undefined)
-    const status = eventText('status', JSON.stringify(this.#options.status()))
-    const details = new Map<string, Promise<string | undefined>>()
-    for (const reader of waiting) await this.#sendTo(reader, status, details)
+    try {
+      this.#sendTo([...this.#readers].filter(({ waitingSince }) => heartbeat || waitingSince !== undefined))
+    } catch (error) {
+      this.#options.onError(error)
+    }
     if (this.#readers.size === 0) return
     const slow = [...this.#readers].some(({ waitingSince }) => waitingSince !== undefined)
     this.#sendIn(slow ? this.#timing.leastGapMs : this.#timing.heartbeatMs)
   }
 
-  async #sendTo(reader: Reader, status: string, details: Map<string, Promise<string | undefined>>): Promise<void> {
-    const { open, service } = reader
-    const since = reader.waitingSince ?? performance.now()
-    let text = status
-    if (service !== undefined) {
-      const asked = details.get(service) ?? this.#options.service(service)
-      details.set(service, asked)
-      const detail = await asked
-      const fresh = detail === undefined ? reader.lastDetail : timeless(detail)
-      if (detail !== undefined && fresh !== reader.lastDetail) text += eventText('service', detail)
-      if (!open.write(text)) return this.#notTaken(reader, since)
-      reader.lastDetail = fresh
-    } else if (!open.write(text)) return this.#notTaken(reader, since)
-    reader.waitingSince = undefined
+  #sendTo(readers: readonly Reader[]): void {
+    const status = eventText('status', JSON.stringify(this.#options.status()))
+    const details = new Map<string, string | undefined>()
+    for (const reader of readers) {
+      const { open, service, lastDetail, waitingSince: since = performance.now() } = reader
+      if (service !== undefined && !details.has(service)) details.set(service, this.#options.service(service))
+      const detail = service === undefined ? undefined : details.get(service)
+      const fresh = detail === undefined ? lastDetail : timeless(detail)
+      const text = detail === undefined || fresh === lastDetail ? status : status + eventText('service', detail)
+      if (open.write(text)) {
+        reader.lastDetail = fresh
+        reader.waitingSince = undefined
+      } else this.#notTaken(reader, since)
+    }
   }
 
   /** It gets the newest later; whoever takes nothing for long is gone, whatever the kernel says. */

@@ -146,7 +146,7 @@ export function startObservers(options: ObserverOptions): Observers {
     [servicesPath]: servicesHandler(services),
     ...options.routes,
   }
-  const page = servePage({ routes: told, status: () => status.object(), events, log })
+  const page = servePage({ status: () => status.object(), service: services.one, events, log })
   const routes = { ...told, ...page.routes }
   const servers = listenAll({ ...options, routes, clock, metrics, health, startedAt, publish })
 

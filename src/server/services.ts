@@ -40,6 +40,10 @@ export class NodeServices {
 
   readonly listeners: Listeners<SyncEvents>
 
+  /** JSON of one Service, for who keeps looking: `null` where there is none; undefined where that is not known yet. */
+  readonly one = (name: string): string | undefined =>
+    this.#cluster === undefined ? undefined : JSON.stringify(serviceDetail(this.question(), name as ServiceKey) ?? null)
+
   /** What the functions of explain/ ask for, as of now. */
   question(): ServicesQuestion {
     const { modes, live, clock } = this.#options

@@ -18,7 +18,7 @@ function setUp(context: TestContext, { timing = {}, service = () => undefined }:
   let said = 0
   const feed = new LiveFeed({
     status: () => ({ kind: 'Status', number: ++said }),
-    service: async name => service(name),
+    service,
     onError: error => errors.push(error),
     timing: { ...liveTiming, leastGapMs: 20, ...timing },
   })

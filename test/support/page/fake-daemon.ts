@@ -60,7 +60,12 @@ export async function startFakeDaemon(
     },
     [tracePath]: ({ query }) => json(told.trace(query.get('from') ?? '', query.get('to') ?? '')),
   }
-  const page = servePage({ routes, status: () => told.status(), events, log: recordLog() })
+  const page = servePage({
+    status: () => told.status(),
+    service: name => JSON.stringify(told.detail(name) ?? null),
+    events,
+    log: recordLog(),
+  })
   const all = guarded(routed({ ...routes, ...page.routes }), () => ({
     bind: 'loopback',
     hosts: [],
