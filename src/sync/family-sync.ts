@@ -14,6 +14,10 @@ import { type Inspection, inspection } from './inspect.ts'
 import type { FamilySyncOptions, PassInput } from './pass-input.ts'
 import { syncReport } from './report.ts'
 
+/** Of an inspection, to read between two passes. */
+const mostAttempts = 5
+const betweenAttemptsMs = 1000
+
 export class FamilySync<Desired, Observed> {
   readonly #options: FamilySyncOptions<Desired, Observed>
   readonly #decisions: Map<ServiceKey, readonly Decision[]>
@@ -29,8 +33,9 @@ export class FamilySync<Desired, Observed> {
   #aliases: Aliases = new Map()
   #suspectedAliases: Aliases = new Map()
   #swept = false
-  /** Odd while a pass is under way. */
-  #moves = 0
+  /** How many passes began until now, and the end of the one that is under way. */
+  #passes = 0
+  #passing: Promise<void> | undefined
 
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
@@ -81,7 +86,9 @@ export class FamilySync<Desired, Observed> {
   async pass(input: PassInput): Promise<SyncReport> {
     const { now } = this.#options
     const start = now()
-    this.#moves++
+    const ended = Promise.withResolvers<void>()
+    this.#passes++
+    this.#passing = ended.promise
     const { scope, changed } = this.#takeScope(input)
     const released = this.#release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
@@ -103,17 +110,23 @@ export class FamilySync<Desired, Observed> {
       for (const [service, reason] of released) this.#quarantine.set(service, this.#quarantine.get(service) ?? reason)
       throw error
     } finally {
-      this.#moves++
+      this.#passing = undefined
+      ended.resolve()
     }
   }
 
-  /** See `Inspection`. Neither waits for passes nor makes them wait: undefined where they come too thick to read between them, or none has succeeded yet. */
+  /**
+   * See `Inspection`. Makes no pass wait, and reads only between passes, at most once a second: undefined where they come too thick for that, or none
+   * has succeeded yet.
+   */
   async inspect({ node, settings }: PassInput): Promise<Inspection | undefined> {
     const { mode, exec } = this.#options
-    for (let attempt = 0; attempt < 5 && this.knowsKernel; attempt++) {
-      const before = this.#moves
+    for (let attempt = 0; attempt < mostAttempts && this.knowsKernel; attempt++) {
+      if (attempt > 0) await new Promise(resolve => setTimeout(resolve, betweenAttemptsMs))
+      while (this.#passing !== undefined) await this.#passing
+      const before = this.#passes
       const outputs = await runQueries(mode.queries('everything'), exec)
-      if (this.#desired === undefined || before % 2 === 1 || before !== this.#moves) continue
+      if (this.#desired === undefined || before !== this.#passes) continue
       const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired: this.#desired, sweep: this.#swept }
       const drifts = this.#drift(this.#desired, change.observed, 'everything')
       return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })

@@ -70,9 +70,11 @@ export class Lane {
     this.#loop.markDirty(scope)
   }
 
-  /** See FamilySync.inspect. */
-  inspect(): Promise<Inspection | undefined> {
-    return this.#sync.inspect(this.#options.input())
+  /** See FamilySync.inspect. Undefined, too, where another mode came meanwhile: what was read may be half of each. */
+  async inspect(): Promise<Inspection | undefined> {
+    const sync = this.#sync
+    const found = await sync.inspect(this.#options.input())
+    return sync === this.#sync ? found : undefined
   }
 
   /** From the next pass on; a pass that is under way is finished. */

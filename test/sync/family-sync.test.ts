@@ -301,3 +301,49 @@ describe('checkDrift', () => {
     assert.deepEqual(await harness.sync.checkDrift('everything'), [])
   })
 })
+
+describe('an inspection', () => {
+  const start = async () => {
+    const harness = createHarness()
+    await harness.programmed(put(web), put(pods('10.244.1.1')))
+    const before = reads(harness)
+    const inspect = () => harness.sync.inspect(harness.input)
+    return { harness, inspect, readsSince: () => reads(harness) - before }
+  }
+
+  it('waits for the end of the pass that is under way, and reads once', async () => {
+    const { harness, inspect, readsSince } = await start()
+    const going = Promise.withResolvers<void>()
+    harness.kernel.before = ([tool]) => (tool?.endsWith('-restore') ? going.promise : undefined)
+    harness.change(put(pods('10.244.1.2')))
+    const passing = harness.pass()
+    const found = inspect()
+    await new Promise(resolve => setImmediate(resolve))
+    assert.equal(readsSince(), 0)
+    going.resolve()
+    await passing
+    assert.deepEqual([(await found)?.drifts, readsSince()], [[], 1])
+  })
+
+  it('where passes come between its reads, reads at most once a second, and gives up at last', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const { harness, inspect, readsSince } = await start()
+    let pod = 1
+    harness.kernel.before = async ([tool]) => {
+      if (!tool?.endsWith('-save')) return
+      harness.change(put(pods(`10.244.1.${++pod}`)))
+      await harness.pass()
+    }
+    let found: unknown = 'nothing yet'
+    void inspect().then(inspection => {
+      found = inspection
+    })
+    for (let second = 1; second <= 5; second++) {
+      for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+      assert.equal(readsSince(), second)
+      t.mock.timers.tick(1000)
+    }
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual([found, readsSince()], [undefined, 5])
+  })
+})

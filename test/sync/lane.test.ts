@@ -76,3 +76,21 @@ describe('a family in which something drains', () => {
     assert.equal(eventsOf(recorded, 'synced').length, 2)
   })
 })
+
+describe('an inspection of a family', () => {
+  it('gives nothing where another mode came while the kernel was read', async t => {
+    const { clock, kernel, lane } = start(t, plainMode)
+    await clock.advance(50, 5)
+    assert.equal((await lane.inspect())?.family, 'IPv4')
+    const read = Promise.withResolvers<void>()
+    kernel.before = () => {
+      kernel.before = () => {}
+      return read.promise
+    }
+    const found = lane.inspect()
+    lane.switchTo(plainMode)
+    await clock.advance(50, 5)
+    read.resolve()
+    assert.equal(await found, undefined)
+  })
+})
