@@ -91,8 +91,9 @@ async function syncAll({ config, exec, log, mode, events, earlierDrains }: Synci
   const stop = new AbortController()
   const outcome = followOutcome({ events, families: mode.modes.map(({ family }) => family), source: opened.source.description })
   const deadlines = [setTimeout(() => outcome.giveUpReading(), readingMs), setTimeout(() => outcome.giveUp(), syncingMs)]
+  let engine: Promise<void> | undefined
   try {
-    const engine = runEngine(
+    engine = runEngine(
       {
         settings: config,
         source: opened.source,
@@ -111,6 +112,8 @@ async function syncAll({ config, exec, log, mode, events, earlierDrains }: Synci
     return reports
   } finally {
     stop.abort()
+    // Until then a pass may write: nobody else is to have the node before.
+    await engine?.catch(() => undefined)
     for (const deadline of deadlines) clearTimeout(deadline)
     await opened.close()
   }
@@ -121,12 +124,17 @@ function followOutcome({ events, families, source }: { events: SyncEmitter; fami
   const { promise: reports, resolve, reject } = Promise.withResolvers<readonly SyncReport[]>()
   const synced = new Map<IpFamily, SyncReport>()
   let state = { complete: false, unreadable: false }
+  /** Of the pass that is under way: what the source told of meanwhile is not in it. */
+  const inPass = new Map<IpFamily, typeof state>()
   events.on('changed', ({ complete, unreadable }) => {
     state = { complete, unreadable }
   })
+  events.on('passStarted', ({ family }) => {
+    inPass.set(family, state)
+  })
   events.on('synced', report => {
     // Without all objects nothing was swept, and what another proxy holds may be for one of those.
-    if (!state.unreadable) synced.set(report.family, report)
+    if (inPass.get(report.family)?.unreadable === false) synced.set(report.family, report)
     if (families.every(family => synced.has(family))) resolve(families.flatMap(family => synced.get(family) ?? []))
   })
   events.on('syncFailed', ({ family, error, failures }) => {

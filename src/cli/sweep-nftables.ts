@@ -10,19 +10,27 @@ import { applyPlan } from '../sync/apply.ts'
 import type { SyncEmitter, SyncReport } from '../sync/events.ts'
 import type { Logger } from './log.ts'
 
-export function sweepNftables({ events, exec, log }: { events: SyncEmitter; exec: Exec; log: Logger }): void {
-  const done = new Set<IpFamily>()
+/** Milliseconds until what could not be told, or not be removed, is tried again: with the next pass then. */
+const pauseMs = 30_000
+
+export function sweepNftables(options: { events: SyncEmitter; exec: Exec; log: Logger; now?: () => number }): void {
+  const { events, exec, log, now = () => performance.now() } = options
+  /** By family, when it is tried next. */
+  const next = new Map<IpFamily, number>()
+  const again = (family: IpFamily): void => void next.set(family, now() + pauseMs)
   const said = new Set<string>()
   const once = (level: 'warn' | 'info', message: string): void => {
     if (!said.has(message)) log[level](message)
     said.add(message)
   }
   let sweeps = false
+  /** Of the pass that is under way: what the source told of meanwhile is not in it. */
+  const inPass = new Map<IpFamily, boolean>()
   const sweep = async (family: IpFamily, { quarantined }: SyncReport): Promise<void> => {
     const table = proxyTable(family)
     if (!hasProxyTable((await exec(nftTablesQuery)).stdout, family)) return
     if (quarantined > 0) {
-      done.delete(family)
+      again(family)
       return once(
         'warn',
         `${table} of nftables, which a kube-proxy left, stays while Services are quarantined: it may serve them`,
@@ -36,7 +44,7 @@ export function sweepNftables({ events, exec, log }: { events: SyncEmitter; exec
       once('info', 'nft is not here: if a kube-proxy in nftables mode ran on this node, its tables are to be removed by hand')
       return
     }
-    done.delete(family)
+    again(family)
     const reason = error instanceof Error ? error.message : String(error)
     const advice = `where it is, connections may go where kube-proxy last sent them; remove it: nft delete ${proxyTable(family)}`
     once(
@@ -47,10 +55,13 @@ export function sweepNftables({ events, exec, log }: { events: SyncEmitter; exec
   events.on('changed', ({ complete, unreadable }) => {
     sweeps = complete && !unreadable
   })
+  events.on('passStarted', ({ family }) => {
+    inPass.set(family, sweeps)
+  })
   events.on('synced', report => {
     const { family } = report
-    if (!sweeps || done.has(family)) return
-    done.add(family)
+    if (inPass.get(family) !== true || now() < (next.get(family) ?? 0)) return
+    next.set(family, Number.POSITIVE_INFINITY)
     sweep(family, report).catch((error: unknown) => fail(family, error))
   })
 }
