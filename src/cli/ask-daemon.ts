@@ -7,6 +7,7 @@ import { formatProblem } from '../config/problem.ts'
 import { parseSocketAddress } from '../config/socket-address.ts'
 import { hostPort, parseAddress } from '../model/address.ts'
 import { serverHeader } from '../server/http.ts'
+import { plain } from './plain.ts'
 
 export type DaemonAnswer<T> = { readonly object: T } | { readonly problem: string }
 
@@ -36,7 +37,7 @@ export async function askDaemon<T>(options: {
     const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
     const body = await response.text()
     if (response.ok) return read(at, kind, body)
-    return { problem: refusalOf(at, response, body.trim()) }
+    return { problem: refusalOf(at, response, plain(body)) }
   } catch (error) {
     return { problem: noAnswer(at, error) }
   }

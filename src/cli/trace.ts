@@ -7,6 +7,7 @@ import { type Problem, type TraceQuestion, traceObject } from '../explain/trace.
 import { type TraceObject, tracePath } from '../explain/trace-object.ts'
 import { askDaemon } from './ask-daemon.ts'
 import { paint } from './paint.ts'
+import { plain } from './plain.ts'
 import { namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
 import { traceText } from './trace-text.ts'
 
@@ -108,6 +109,6 @@ function print(text: string): number {
 }
 
 function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${problem}\n`)
+  process.stderr.write(`switchyard: ${plain(problem)}\n`)
   return 1
 }
