@@ -9,7 +9,7 @@ import { asChange } from '../server/explain-handlers.ts'
 import { askDaemon } from './ask-daemon.ts'
 import { paint } from './paint.ts'
 import { planText } from './plan-text.ts'
-import { type ClusterReading, namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
+import { type ClusterReading, namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { readParameters } from './read-parameters.ts'
 
 export const flags: Flags = {
@@ -61,6 +61,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     for (const word of positionals) complain(`plan takes no argument ${JSON.stringify(word)}`)
     return 64
   }
+  const surplus = surplusFlags(values)
+  if (surplus !== undefined) return complain(surplus) && 64
   try {
     const plan = await makePlan(values)
     if ('problem' in plan) return complain(plan.problem)

@@ -39,6 +39,14 @@ export function namesSource(flags: FlagValues): boolean {
   return (['config', 'manifests', 'kubeconfig', 'master'] as const).some(name => (flags[name] ?? '') !== '')
 }
 
+/** Flags of run's that say how, where none says where the objects are: the daemon that is asked has its own. In words; undefined where there are none. */
+export function surplusFlags(flags: FlagValues): string | undefined {
+  const [one, ...others] = Object.keys(flags).filter(name => Object.hasOwn(sourceFlags, name))
+  if (one === undefined || namesSource(flags)) return undefined
+  const names = [one, ...others].map(name => `--${name}`).join(', ')
+  return `${names}: without --config, --manifests, --kubeconfig or --master the running Switchyard is asked, which has settings of its own; name the source too`
+}
+
 /** The flags or the files that they name are wrong: exit status 64. */
 export class WrongFlags extends Error {
   override readonly name = 'WrongFlags'

@@ -8,7 +8,7 @@ import { type TraceObject, tracePath } from '../explain/trace-object.ts'
 import { askDaemon } from './ask-daemon.ts'
 import { paint } from './paint.ts'
 import { plain } from './plain.ts'
-import { namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
+import { namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { traceText } from './trace-text.ts'
 
 export const flags: Flags = {
@@ -72,9 +72,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       complain(`trace takes two arguments, FROM and TO, and got ${positionals.length}; see 'switchyard trace --help'`)
     return 64
   }
+  const surplusFlag = surplusFlags(values)
+  if (surplusFlag !== undefined) return complain(surplusFlag) && 64
   try {
     const found = await ask({ from, to, family: values.family }, values)
-    if ('problem' in found) return complain(found.problem)
+    if ('problem' in found) return complain(plain(found.problem))
     if (values.output === 'json') return print(`${JSON.stringify(found.object, undefined, 2)}\n`)
     const { path = false, all = false } = values
     const width = Math.min(process.stdout.columns ?? 80, 120)
@@ -109,6 +111,6 @@ function print(text: string): number {
 }
 
 function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${plain(problem)}\n`)
+  process.stderr.write(`switchyard: ${problem}\n`)
   return 1
 }

@@ -8,7 +8,7 @@ import { verifyObject } from '../explain/verify.ts'
 import { type VerifyObject, verifyPath } from '../explain/verify-object.ts'
 import { askDaemon } from './ask-daemon.ts'
 import { paint } from './paint.ts'
-import { type ClusterReading, namesSource, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
+import { type ClusterReading, namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { readParameters } from './read-parameters.ts'
 import { verifyText } from './verify-text.ts'
 
@@ -57,6 +57,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     for (const word of positionals) complain(`verify takes no argument ${JSON.stringify(word)}`)
     return 64
   }
+  const surplus = surplusFlags(values)
+  if (surplus !== undefined) return complain(surplus) && 64
   try {
     const found = await verify(values)
     if ('problem' in found) return complain(found.problem)

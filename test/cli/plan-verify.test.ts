@@ -27,6 +27,7 @@ const refused: readonly (readonly [argv: readonly string[], says: RegExp])[] = [
   [['word'], /takes no argument "word"/],
   [['-o', 'yaml'], /--output: "yaml" is not allowed/],
   [['--manifests', '/tmp', '--cluster-cidr', 'nonsense'], /--cluster-cidr: "nonsense" is not allowed/],
+  [['--proxy-mode', 'ipvs'], /--proxy-mode: without --config, .* the running Switchyard is asked/],
   [['--cleanup'], /--cleanup: there is no such flag/],
 ]
 
