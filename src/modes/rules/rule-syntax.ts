@@ -14,6 +14,8 @@ export interface Rule {
   /** As it was printed, without `-A CHAIN `. */
   readonly text: string
   readonly questions: readonly Question[]
+  /** The one address that it is for, so that a packet to another needs no further look; undefined: it is for several, or for all but some. */
+  readonly destination: string | undefined
   /** Undefined: it counts, or notes, and the packet goes on. */
   readonly target: Target | undefined
 }
@@ -32,7 +34,18 @@ export function parseRule(text: string): Rule {
   const words = wordsOf(text)
   const end = words.findIndex(word => word === '-j' || word === '-g')
   const before = end === -1 ? words : words.slice(0, end)
-  return { text, questions: questionsIn(before), target: end === -1 ? undefined : targetIn(words.slice(end)) }
+  const questions = questionsIn(before)
+  return { text, questions, destination: destinationIn(questions), target: end === -1 ? undefined : targetIn(words.slice(end)) }
+}
+
+function destinationIn(questions: readonly Question[]): string | undefined {
+  const [range = '', others] = questions.find(({ option, isNegated }) => option === '-d' && !isNegated)?.values ?? []
+  return others === undefined
+    ? /^([0-9.]+)\/32$|^([0-9a-f:]+)\/128$/
+        .exec(range)
+        ?.slice(1)
+        .find(each => each !== undefined)
+    : undefined
 }
 
 /** Blanks part words, but not inside of double quotes, where a backslash takes the next character as it is. */

@@ -66,6 +66,10 @@ function walkChain(within: Within, { rules }: SavedChain, way: Way): readonly Ou
     if (going.length === 0) break
     const next: Way[] = []
     for (const each of going) {
+      if (rule.destination !== undefined && rule.destination !== each.packet.destination.address) {
+        next.push(each)
+        continue
+      }
       for (const outcome of meet(within, rule, each)) {
         if (outcome.end === 'next') next.push(outcome.way)
         else ended.push(outcome)
