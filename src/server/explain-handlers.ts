@@ -30,14 +30,18 @@ export function explainHandlers(options: ExplainOptions): Readonly<Record<string
     return { ...common, parameters: await options.parameters(inspections) }
   }
   const answer = (object: (found: Awaited<ReturnType<typeof facts>>) => object): Handler => {
+    /** All who share an inspection share its words: of a table that was flushed there are many. */
+    const said = new WeakMap<readonly Inspection[], HttpResponse>()
     return async () => {
-      try {
-        const found = await facts()
-        const missing = families.filter(family => !found.inspections.some(each => each.family === family))
-        return missing.length > 0 ? notYet(missing) : jsonResponse(200, JSON.stringify(object(found)))
-      } catch (error) {
+      const found = await facts().catch((error: unknown) => {
         return unavailable(`the kernel cannot be read: ${error instanceof Error ? error.message : error}`)
-      }
+      })
+      if ('status' in found) return found
+      const missing = families.filter(family => !found.inspections.some(each => each.family === family))
+      if (missing.length > 0) return notYet(missing)
+      const response = said.get(found.inspections) ?? jsonResponse(200, JSON.stringify(object(found)))
+      said.set(found.inspections, response)
+      return response
     }
   }
   return {

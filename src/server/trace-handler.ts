@@ -26,16 +26,14 @@ export function traceHandler({ inspections, cluster, now }: TraceOptions): Handl
     if (!isFamily(family)) return refused(`family is IPv4 or IPv6, not ${JSON.stringify(family)}`)
     const known = cluster()
     if (known === undefined) return notNow
-    try {
-      const found = await inspections()
-      if (found.length === 0) return notNow
-      const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
-      return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
-    } catch (error) {
-      return textResponse(503, `the kernel cannot be read: ${error instanceof Error ? error.message : error}\n`, {
-        'Retry-After': '1',
-      })
-    }
+    const found = await inspections().catch((error: unknown) => {
+      const reason = `the kernel cannot be read: ${error instanceof Error ? error.message : error}`
+      return textResponse(503, `${reason}\n`, { 'Retry-After': '1' })
+    })
+    if ('status' in found) return found
+    if (found.length === 0) return notNow
+    const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
+    return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
   }
 }
 

@@ -60,3 +60,23 @@ it('/switchyard/v1/plan tells what would change', async () => {
     [null],
   )
 })
+
+it('makes the words of one inspection once, and says a mistake of its own as such', async () => {
+  const found = await surveyOf(scenario, exec, { mode: 'iptables', family: 'IPv4' })
+  let made = 0
+  const counted = { ...found, drifts: [], changes: [{ ...found.changes[0], lines: () => ({ was: [String(++made)], will: [] }) }] }
+  const inspections = [counted as unknown as typeof found]
+  const handler = (lists: () => readonly (typeof found)[]) =>
+    explainHandlers({
+      ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => 0 },
+      inspections: async () => lists(),
+      parameters: async () => [],
+    })['/switchyard/v1/plan']
+  const request = { path: '', query: new URLSearchParams(), accept: undefined }
+  const shared = handler(() => inspections)
+  await shared?.(request)
+  await shared?.(request)
+  assert.equal(made, 1)
+  const broken = handler(() => [{ ...found, changes: undefined as never }])
+  await assert.rejects(async () => broken?.(request), TypeError)
+})
