@@ -17,7 +17,7 @@ import { retiringIpvsMode } from '../modes/ipvs/retiring.ts'
 import type { Drain } from '../modes/mode.ts'
 import { type Inventory, takeInventory } from '../sync/inventory.ts'
 import { retireOnce, waitForHalfOpen } from '../sync/retirement.ts'
-import { type ProxyMode, proxyModes, standingMode, type WayBack, wayBack } from '../sync/way-back.ts'
+import { type ProxyMode, proxyModes, standingMode, standTwice, type WayBack, wayBack } from '../sync/way-back.ts'
 import { defaultTraffic } from './cleanup-ipvs.ts'
 import { count, inventoryText } from './inventory-text.ts'
 import { paint } from './paint.ts'
@@ -88,6 +88,11 @@ async function handover(wishes: Wishes): Promise<number> {
   say(`Before:\n${inventoryText(before, paint)}\n`)
   const to = wishes.to ?? standingMode(before)
   if (to === undefined) return say('No service proxy has rules here: nothing to hand over.\n')
+  if (wishes.to === undefined && standTwice(before)) {
+    const which =
+      'rules of iptables and kube-proxy tables of nftables both take packets; say with --to which a kube-proxy keeps up to date'
+    return complain(`${which}: --to nftables only where one runs in that mode, else --to iptables or --to ipvs`)
+  }
   const plan = wayBack(before, to)
   if (wishes['dry-run'] === true) {
     printRemovals(plan.removals, say)

@@ -31,6 +31,11 @@ export function standingMode(inventory: Inventory): ProxyMode | undefined {
   return modes.find(mode => mode !== undefined)
 }
 
+/** Both carry traffic: kube-proxy has taken over by its tables, or they are an earlier one's that could not be removed. The kernel does not tell. */
+export function standTwice({ nftables, rules }: Inventory): boolean {
+  return !('unknown' in nftables) && nftables.length > 0 && rules.some(({ inForce }) => inForce !== undefined)
+}
+
 /** Switchyard has no nftables mode, and a takeover leaves no such table: where it is, a kube-proxy has made it since. */
 function standingIn({ nftables, rules }: Inventory, family: IpFamily): ProxyMode | undefined {
   if (!('unknown' in nftables) && nftables.some(table => table.family === family)) return 'nftables'

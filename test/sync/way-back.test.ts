@@ -9,7 +9,7 @@ import type { StandingIpvs } from '../../src/modes/ipvs/standing.ts'
 import { standingRules } from '../../src/modes/rules/standing.ts'
 import type { Inventory, RulesFound } from '../../src/sync/inventory.ts'
 import { leftBehind } from '../../src/sync/left-behind.ts'
-import { standingMode, wayBack } from '../../src/sync/way-back.ts'
+import { standingMode, standTwice, wayBack } from '../../src/sync/way-back.ts'
 
 const golden = (file: string): string => readFileSync(new URL(`../golden/nodeport/${file}`, import.meta.url), 'utf8')
 const iptables = golden('iptables.ipv4.nat') + golden('iptables.ipv4.filter')
@@ -54,6 +54,14 @@ describe('the mode whose rules take packets', () => {
       'nftables',
     )
   })
+})
+
+it('rules and a table of nftables may both take packets, one of them stale', () => {
+  const nftables = [{ family: 'IPv4', chains: 9, maps: 2 }] as const
+  assert.equal(standTwice(inventory({ rules: [found(iptables)], nftables })), true)
+  assert.equal(standTwice(inventory({ rules: [found(iptables)] })), false)
+  assert.equal(standTwice(inventory({ rules: [found('')], nftables })), false)
+  assert.equal(standTwice(inventory({ rules: [found(iptables)], nftables: { unknown: 'no nft' } })), false)
 })
 
 describe('takeover removes', () => {
