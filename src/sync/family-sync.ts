@@ -12,11 +12,8 @@ import type { SyncReport } from './events.ts'
 import { findCulprits, type Trial } from './find-culprits.ts'
 import { type Inspection, inspection } from './inspect.ts'
 import type { FamilySyncOptions, PassInput } from './pass-input.ts'
+import { Passes } from './passes.ts'
 import { syncReport } from './report.ts'
-
-/** Of an inspection, to read between two passes. */
-const mostAttempts = 5
-const betweenAttemptsMs = 1000
 
 export class FamilySync<Desired, Observed> {
   readonly #options: FamilySyncOptions<Desired, Observed>
@@ -33,9 +30,7 @@ export class FamilySync<Desired, Observed> {
   #aliases: Aliases = new Map()
   #suspectedAliases: Aliases = new Map()
   #swept = false
-  /** How many passes began until now, and the end of the one that is under way. */
-  #passes = 0
-  #passing: Promise<void> | undefined
+  readonly #passes = new Passes()
 
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
@@ -83,12 +78,12 @@ export class FamilySync<Desired, Observed> {
   }
 
   /** Makes the kernel hold what the cluster wants. Throws ApplyError or CommandError; then everything stays dirty. */
-  async pass(input: PassInput): Promise<SyncReport> {
-    const { now } = this.#options
-    const start = now()
-    const ended = Promise.withResolvers<void>()
-    this.#passes++
-    this.#passing = ended.promise
+  pass(input: PassInput): Promise<SyncReport> {
+    return this.#passes.run(() => this.#pass(input))
+  }
+
+  async #pass(input: PassInput): Promise<SyncReport> {
+    const start = this.#options.now()
     const { scope, changed } = this.#takeScope(input)
     const released = this.#release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
@@ -102,36 +97,28 @@ export class FamilySync<Desired, Observed> {
       for (const service of released.keys())
         if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
       this.#announceProgrammed({ scope, applied, input })
-      return this.#report(scope, { applied, milliseconds: now() - start })
+      return this.#report(scope, { applied, milliseconds: this.#options.now() - start })
     } catch (error) {
       this.#observed = undefined
       this.#everything = true
       for (const key of changed) this.#changed.add(key)
       for (const [service, reason] of released) this.#quarantine.set(service, this.#quarantine.get(service) ?? reason)
       throw error
-    } finally {
-      this.#passing = undefined
-      ended.resolve()
     }
   }
 
-  /**
-   * See `Inspection`. Makes no pass wait, and reads only between passes, at most once a second: undefined where they come too thick for that, or none
-   * has succeeded yet.
-   */
-  async inspect({ node, settings }: PassInput): Promise<Inspection | undefined> {
+  /** See `Inspection` and `Passes.between`; undefined, too, where no pass has succeeded yet, or one failed since. */
+  inspect({ node, settings }: PassInput): Promise<Inspection | undefined> {
     const { mode, exec } = this.#options
-    for (let attempt = 0; attempt < mostAttempts && this.knowsKernel; attempt++) {
-      if (attempt > 0) await new Promise(resolve => setTimeout(resolve, betweenAttemptsMs))
-      while (this.#passing !== undefined) await this.#passing
-      const before = this.#passes
-      const outputs = await runQueries(mode.queries('everything'), exec)
-      if (this.#desired === undefined || before !== this.#passes) continue
-      const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired: this.#desired, sweep: this.#swept }
-      const drifts = this.#drift(this.#desired, change.observed, 'everything')
-      return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
-    }
-    return undefined
+    return this.#passes.between({
+      isPossible: () => this.knowsKernel,
+      read: () => runQueries(mode.queries('everything'), exec),
+      use: outputs => {
+        const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired: this.#desired, sweep: this.#swept }
+        const drifts = this.#desired === undefined ? [] : this.#drift(this.#desired, change.observed, 'everything')
+        return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
+      },
+    })
   }
 
   /** What the kernel holds otherwise than we left it. Reads (throws where `signal` ends that); marks everything dirty where something is found. */
