@@ -9,7 +9,7 @@ import { createExec, type Exec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import { toolsOf } from '../kernel/iptables.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
-import { claimNode } from '../kernel/writers.ts'
+import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import type { IpFamily } from '../model/address.ts'
 import { nodeFacts } from '../model/node.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
@@ -20,6 +20,7 @@ import { retireOnce, waitForHalfOpen } from '../sync/retirement.ts'
 import { type ProxyMode, proxyModes, standingMode, standTwice, type WayBack, wayBack } from '../sync/way-back.ts'
 import { defaultTraffic } from './cleanup-ipvs.ts'
 import { count, inventoryText } from './inventory-text.ts'
+import { kubeProxyPlace } from './only-writer.ts'
 import { paint } from './paint.ts'
 import { printRemovals, remove } from './removals.ts'
 
@@ -94,6 +95,12 @@ async function handover(wishes: Wishes): Promise<number> {
     return complain(`${which}: --to nftables only where one runs in that mode, else --to iptables or --to ipvs`)
   }
   const plan = wayBack(before, to)
+  if (to === 'nftables' && !isEmpty(plan) && (await findKubeProxy(kubeProxyPlace)) === undefined) {
+    // A takeover that failed leaves such tables, and they carry nothing.
+    const advice =
+      'start kube-proxy in nftables mode, wait until it has synced, and run this again; what stands carries the traffic'
+    return complain(`there are kube-proxy tables of nftables, but no kube-proxy lives here, so they may be stale: ${advice}`)
+  }
   if (wishes['dry-run'] === true) {
     printRemovals(plan.removals, say)
     for (const family of plan.retireIpvs) say(`Would remove IPVS, ${family}, as far as it has no connections.\n`)

@@ -40,6 +40,11 @@ export class NodeServices {
 
   readonly listeners: Listeners<SyncEvents>
 
+  /** False until the source has told of anything. */
+  get isKnown(): boolean {
+    return this.#cluster !== undefined
+  }
+
   /** JSON of one Service, for who keeps looking: `null` where there is none; undefined where that is not known yet. */
   readonly one = (name: string): string | undefined =>
     this.#cluster === undefined ? undefined : JSON.stringify(serviceDetail(this.question(), name as ServiceKey) ?? null)
@@ -70,8 +75,9 @@ const mostCompared = 1000
 const known = ['search', 'name', 'limit', 'service']
 const serviceName = /^[a-z0-9.-]{1,253}\/[a-z0-9.-]{1,253}$/
 
-export function servicesHandler(services: Pick<NodeServices, 'question'>): Handler {
+export function servicesHandler(services: Pick<NodeServices, 'question' | 'isKnown'>): Handler {
   return ({ query }) => {
+    if (!services.isKnown) return textResponse(503, 'Services are not known yet; ask again\n', { 'Retry-After': '1' })
     const wrong = [...query.keys()].find(key => !known.includes(key) || query.getAll(key).length > 1)
     if (wrong !== undefined) {
       return known.includes(wrong)

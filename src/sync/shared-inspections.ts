@@ -1,4 +1,5 @@
-// One reading of the kernel for all who ask: at most one a second, however many ask, since a full read may cost as long.
+// One reading of the kernel for all who ask: at most one a second, however many ask, and a quarter of the time at most, since a full read of a large
+// node takes seconds, and to compare it as long.
 import type { Inspection } from './inspect.ts'
 
 type Read = () => Promise<readonly Inspection[]>
@@ -7,7 +8,7 @@ export class SharedInspections {
   readonly #now: () => number
   readonly #apartMs: number
   #read: Read = async () => []
-  #latest: { readonly found: Promise<readonly Inspection[]>; endedAt: number | undefined } | undefined
+  #latest: { readonly found: Promise<readonly Inspection[]>; until: number } | undefined
 
   /** @param options.now milliseconds of a clock that never goes back. */
   constructor({ now, apartMs = 1000 }: { readonly now: () => number; readonly apartMs?: number }) {
@@ -21,19 +22,21 @@ export class SharedInspections {
     this.#latest = undefined
   }
 
-  /** Of now, or of less than a second ago. Rejects with what the read rejected with, and so do those who share it. */
+  /** Of now, or of a little while ago: a second, or three times what it took where that was more. Rejects with what the read rejected with, and so do those who share it. */
   get(): Promise<readonly Inspection[]> {
     const latest = this.#latest
-    if (latest !== undefined && (latest.endedAt === undefined || this.#now() - latest.endedAt < this.#apartMs))
-      return latest.found
-    const fresh = { found: this.#read(), endedAt: undefined as number | undefined }
+    const startedAt = this.#now()
+    if (latest !== undefined && startedAt < latest.until) return latest.found
+    const fresh = { found: this.#read(), until: Number.POSITIVE_INFINITY }
     this.#latest = fresh
     const end = (): void => {
-      fresh.endedAt = this.#now()
+      const endedAt = this.#now()
+      const keptMs = Math.max(this.#apartMs, 3 * (endedAt - startedAt))
+      fresh.until = endedAt + keptMs
       // What was read is large.
       setTimeout(() => {
         if (this.#latest === fresh) this.#latest = undefined
-      }, this.#apartMs).unref()
+      }, keptMs).unref()
     }
     fresh.found.then(end, end)
     return fresh.found

@@ -87,10 +87,15 @@ describe('switchyard takeover and handover', () => {
     assert.doesNotMatch(save, /KUBE-PROXY-CANARY/)
   }
 
-  it('refuses while a kube-proxy lives, and names it', async () => {
+  /** A process of that name, in the node's network namespace. */
+  const startKubeProxy = async () => {
     const program = join(lab.directory, 'kube-proxy')
     await copyFile(await realpath('/bin/sleep'), program)
-    await using _kubeProxy = await startBackground(node, [program, '1000'])
+    return startBackground(node, [program, '1000'])
+  }
+
+  it('refuses while a kube-proxy lives, and names it', async () => {
+    await using _kubeProxy = await startKubeProxy()
     const { exitStatus, said } = await switchyard('takeover')
     assert.equal(exitStatus, 1)
     assert.match(said.join('\n'), /^switchyard: kube-proxy \(process \d+\) still programs this node.*Stop it first/)
@@ -144,6 +149,10 @@ describe('switchyard takeover and handover', () => {
     assert.equal(await all(), before)
     await node.run(['nft', '-f', '-'], nftablesRules)
     const untouched = await all()
+    const { exitStatus, said } = await switchyard('handover', '--to', 'nftables')
+    assert.equal(exitStatus, 1)
+    assert.match(said.join('\n'), /no kube-proxy lives here, so they may be stale: start kube-proxy in nftables mode/)
+    await using _kubeProxy = await startKubeProxy()
     await command('handover', '--to', 'nftables', '--dry-run')
     assert.equal(await all(), untouched)
     await command('handover', '--to', 'nftables')
@@ -162,7 +171,10 @@ describe('switchyard takeover and handover', () => {
 
   it('the daemon alone removes the tables of nftables after its first sync, too', async () => {
     await node.run(['nft', '-f', '-'], nftablesRules)
-    await command('handover', '--to', 'nftables')
+    {
+      await using _kubeProxy = await startKubeProxy()
+      await command('handover', '--to', 'nftables')
+    }
     await moreConnections()
     proxy.daemon.start()
     for (const table of ['ip', 'ip6']) {

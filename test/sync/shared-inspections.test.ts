@@ -33,13 +33,27 @@ describe('SharedInspections', () => {
   it('reads again a second after the last read ended, not before', async () => {
     const { reads, time, shared } = setUp()
     void shared.get()
+    time.now = 100
+    reads[0]?.resolve([])
+    await settled()
+    time.now = 1099
+    void shared.get()
+    assert.equal(reads.length, 1)
+    time.now = 1100
+    void shared.get()
+    assert.equal(reads.length, 2)
+  })
+
+  it('takes a quarter of the time at most where a read takes long', async () => {
+    const { reads, time, shared } = setUp()
+    void shared.get()
     time.now = 5000
     reads[0]?.resolve([])
     await settled()
-    time.now = 5999
+    time.now = 19_999
     void shared.get()
     assert.equal(reads.length, 1)
-    time.now = 6000
+    time.now = 20_000
     void shared.get()
     assert.equal(reads.length, 2)
   })
