@@ -3,8 +3,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { stringify } from 'yaml'
+import { createExec } from '../../src/kernel/exec.ts'
+import { parseSave, targetOf, toolsOf } from '../../src/kernel/iptables.ts'
+import { ipFamilies } from '../../src/model/address.ts'
+import { iptablesMode } from '../../src/modes/iptables/index.ts'
+import { createSyncEmitter } from '../../src/sync/events.ts'
+import { FamilySync } from '../../src/sync/family-sync.ts'
 import { coldStart } from '../modes/iptables/support.ts'
-import { address, endpoint, node, service, settings, slice } from '../support/cluster.ts'
+import { address, cidr, endpoint, node, service, settings, slice } from '../support/cluster.ts'
 import { checkFlow } from '../support/flows/check.ts'
 import { decodeFlows } from '../support/flows/flow.ts'
 import { describeLoad, startLoad } from '../support/flows/load.ts'
@@ -12,6 +18,7 @@ import { RandomCluster, steady } from '../support/flows/random-cluster.ts'
 import { type Lab, startLab } from '../support/lab/lab.ts'
 import { poll } from '../support/lab/poll.ts'
 import { type RunningProxy, startProxy, writeManifest } from '../support/lab/proxy.ts'
+import { createNamespace } from '../support/namespace.ts'
 import { clusterOf } from '../support/scenario.ts'
 
 const families = { IPv4: 'iptables-nft', IPv6: 'ip6tables-nft' } as const
@@ -102,6 +109,58 @@ describe('on a cold start', () => {
       for (const flow of flows) await checkFlow(lab, flow)
     }
   })
+})
+
+describe('the deepest tree', () => {
+  for (const family of ipFamilies) {
+    it(`is one whose jumps the kernel follows, to the longest way behind it (${family})`, async () => {
+      await using namespace = await createNamespace('deep')
+      const exec = createExec({ prefix: namespace.prefix })
+      // At every digit of one address others turn off, and many remain.
+      const [bits, width] = family === 'IPv4' ? [0x0a600000n, 32] : [0xfd000010009600000000000000000000n, 128]
+      const values = [
+        ...Array.from({ length: width / 4 }, (_, digit) => bits ^ (1n << BigInt(width - 1 - 4 * digit - 3))),
+        ...Array.from({ length: 100 }, (_, low) => bits + BigInt(low)),
+      ]
+      const addresses = [...new Set(values)].flatMap(value => {
+        const digits = value.toString(16).padStart(width / 4, '0')
+        const bytes = (digits.match(/../g) ?? []).map(byte => Number.parseInt(byte, 16))
+        return family === 'IPv4' ? address(bytes.join('.')) : address((digits.match(/.{4}/g) ?? []).join(':'))
+      })
+      const pod = family === 'IPv4' ? '10.244.1.1' : 'fd00:10:244:1::1'
+      const objects = addresses.flatMap((each, number) => [
+        service({
+          name: `web-${number}`,
+          type: 'LoadBalancer',
+          ipFamilies: [family],
+          clusterIPs: [],
+          loadBalancerAddresses: [each],
+          loadBalancerSourceRanges: [cidr(family === 'IPv4' ? '203.0.113.0/24' : '2001:db8::/64')],
+        }),
+        slice({ service: `web-${number}`, name: `web-${number}-a`, family, endpoints: [endpoint(pod)] }),
+      ])
+      const mode = iptablesMode(family, toolsOf(family, 'nft'))
+      const sync = new FamilySync({
+        mode,
+        exec,
+        cluster: clusterOf(objects),
+        events: createSyncEmitter(),
+        now: () => performance.now(),
+      })
+      await sync.pass({ node, settings: { ...settings, dispatch: 'bucketed' }, sweep: true })
+      assert.equal(sync.quarantined.size, 0)
+      const { stdout } = await exec({ argv: [toolsOf(family, 'nft').save, '-t', 'nat'] })
+      const chains = new Map(parseSave(stdout).map(({ name, rules }) => [name, rules]))
+      const depth = (chain: string): number =>
+        Math.max(
+          0,
+          ...(chains.get(chain) ?? []).map(rule => targetOf(rule) ?? '').map(to => (chains.has(to) ? 1 + depth(to) : 0)),
+        )
+      // KUBE-SERVICES, as many of the tree as there can be (seven: the last digit divides 16 addresses), and KUBE-FW, KUBE-EXT, KUBE-SVC, KUBE-SEP,
+      // KUBE-MARK-MASQ.
+      assert.equal(depth('PREROUTING'), family === 'IPv4' ? 13 : 14)
+    })
+  }
 })
 
 describe('no connection fails', () => {

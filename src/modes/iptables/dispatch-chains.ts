@@ -16,6 +16,11 @@ import { shortHash } from './names.ts'
 const mostLinear = 500
 /** 16 jumps on each of two levels, a full leaf and the jump from KUBE-SERVICES stay below 100 rules. */
 const leafSize = 64
+/**
+ * The kernel follows 16 jumps in a row: the one into KUBE-SERVICES, these, and five more (KUBE-FW, KUBE-EXT, KUBE-SVC, KUBE-SEP, KUBE-MARK-MASQ). As many
+ * as an IPv4 address has digits; in IPv6 only addresses that are chosen for it (anybody may ask for external IPs) would come to more.
+ */
+const mostLevels = 8
 
 export interface Dispatch {
   readonly family: IpFamily
@@ -130,6 +135,7 @@ function entryOf({ keyOf }: Root, text: string, owner: ServiceKey): DispatchEntr
 function shapeOf({ describe }: Root, family: IpFamily): Shape {
   return {
     leafSize,
+    mostLevels,
     describe: prefix =>
       prefix === other
         ? { chain: 'KUBE-SVC-OTHER', jump: `${comment('kubernetes services, other rules')} -j KUBE-SVC-OTHER` }

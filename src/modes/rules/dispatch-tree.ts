@@ -3,7 +3,8 @@
 //
 // Each rule has a key, a text of symbols (of an address: its hexadecimal digits). A node has the rules of all keys with its prefix: a leaf holds
 // them, a branch has a child for each next symbol that occurs. What is few is a leaf; a branch begins at the longest prefix that its keys
-// have in common. So the shape follows from the set of rules alone, not from how it came about: a restart finds what it would make.
+// have in common; at a depth where the kernel would not follow jumps much farther it is a leaf, whatever its size. So the shape follows from the set of
+// rules alone, not from how it came about: a restart finds what it would make.
 import type { ServiceKey } from '../../model/objects.ts'
 
 export interface DispatchEntry {
@@ -26,6 +27,8 @@ export interface Leaf extends Place {
 export interface Branch extends Place {
   /** Entries below it. */
   readonly size: number
+  /** Levels below it. */
+  readonly height: number
   readonly children: ReadonlyMap<string, TreeNode>
 }
 
@@ -34,6 +37,8 @@ export type TreeNode = Leaf | Branch
 export interface Shape {
   /** A node with more entries than this is a branch, if their keys differ. */
   readonly leafSize: number
+  /** Below the root: a node at this depth is a leaf. */
+  readonly mostLevels: number
   /** The name of a node's chain, and the rule that leads there. */
   readonly describe: (prefix: string) => Pick<Place, 'chain' | 'jump'>
 }
@@ -46,16 +51,16 @@ export interface OwnedRule {
 
 /** The root is a branch, however few entries it has, and its chain is somebody else's to make. */
 export function buildTree(chain: string, entries: readonly DispatchEntry[], shape: Shape): Branch {
-  return { prefix: '', chain, jump: '', size: entries.length, children: childrenOf('', entries, shape) }
+  return branchOf({ prefix: '', chain, jump: '' }, childrenOf('', entries, shape, 1))
 }
 
 export function withEntry(root: Branch, entry: DispatchEntry, shape: Shape): Branch {
-  return addBelow(root, entry, shape)
+  return addBelow(root, entry, shape, 0)
 }
 
 /** `entry` is in the tree. */
 export function withoutEntry(root: Branch, entry: DispatchEntry, shape: Shape): Branch {
-  return removeBelow(root, entry, shape)
+  return removeBelow(root, entry, shape, 0)
 }
 
 /** Parents first. */
@@ -106,67 +111,80 @@ function childMap(node: TreeNode | undefined): ReadonlyMap<string, TreeNode> {
   return node !== undefined && 'children' in node ? node.children : noChildren
 }
 
-function childrenOf(prefix: string, entries: readonly DispatchEntry[], shape: Shape): ReadonlyMap<string, TreeNode> {
+function branchOf({ prefix, chain, jump }: Place, children: ReadonlyMap<string, TreeNode>): Branch {
+  let size = 0
+  let height = 0
+  for (const child of children.values()) {
+    size += 'entries' in child ? child.entries.length : child.size
+    height = Math.max(height, heightOf(child) + 1)
+  }
+  return { prefix, chain, jump, size, height, children }
+}
+
+function heightOf(node: TreeNode): number {
+  return 'entries' in node ? 0 : node.height
+}
+
+/** @param depth of the children; the root has depth 0. */
+function childrenOf(
+  prefix: string,
+  entries: readonly DispatchEntry[],
+  shape: Shape,
+  depth: number,
+): ReadonlyMap<string, TreeNode> {
   const bySymbol = Map.groupBy(entries, ({ key }) => key.charAt(prefix.length))
-  return new Map([...bySymbol].map(([symbol, ofSymbol]) => [symbol, nodeOf(prefix + symbol, ofSymbol, shape)]))
+  return new Map([...bySymbol].map(([symbol, ofSymbol]) => [symbol, nodeOf(prefix + symbol, ofSymbol, shape, depth)]))
 }
 
 /** @param prefix where the parent divides: a leaf stands there, a branch there or below. */
-function nodeOf(prefix: string, entries: readonly DispatchEntry[], shape: Shape): TreeNode {
-  if (entries.length > shape.leafSize) {
+function nodeOf(prefix: string, entries: readonly DispatchEntry[], shape: Shape, depth: number): TreeNode {
+  if (entries.length > shape.leafSize && depth < shape.mostLevels) {
     const common = entries.reduce((shared, { key }) => commonPrefix(shared, key), entries[0]?.key ?? '')
-    if (entries.some(({ key }) => key.length > common.length)) {
-      const children = childrenOf(common, entries, shape)
-      return { prefix: common, ...shape.describe(common), size: entries.length, children }
-    }
+    if (entries.some(({ key }) => key.length > common.length))
+      return branchOf({ prefix: common, ...shape.describe(common) }, childrenOf(common, entries, shape, depth + 1))
   }
   return { prefix, ...shape.describe(prefix), entries }
 }
 
-function addBelow(branch: Branch, entry: DispatchEntry, shape: Shape): Branch {
+function addBelow(branch: Branch, entry: DispatchEntry, shape: Shape, depth: number): Branch {
   const symbol = entry.key.charAt(branch.prefix.length)
-  const child = branch.children.get(symbol)
-  return {
-    ...branch,
-    size: branch.size + 1,
-    children: new Map(branch.children).set(symbol, childWith(child, branch.prefix + symbol, entry, shape)),
-  }
+  const child = childWith(branch.children.get(symbol), branch.prefix + symbol, entry, shape, depth + 1)
+  return branchOf(branch, new Map(branch.children).set(symbol, child))
 }
 
-function childWith(node: TreeNode | undefined, prefix: string, entry: DispatchEntry, shape: Shape): TreeNode {
-  if (node === undefined) return nodeOf(prefix, [entry], shape)
-  if ('entries' in node) return nodeOf(prefix, [...node.entries, entry], shape)
-  if (entry.key.startsWith(node.prefix)) return addBelow(node, entry, shape)
+function childWith(node: TreeNode | undefined, prefix: string, entry: DispatchEntry, shape: Shape, depth: number): TreeNode {
+  if (node === undefined) return nodeOf(prefix, [entry], shape, depth)
+  if ('entries' in node) return nodeOf(prefix, [...node.entries, entry], shape, depth)
+  if (entry.key.startsWith(node.prefix)) return addBelow(node, entry, shape, depth)
   const common = commonPrefix(node.prefix, entry.key)
-  const between: Branch = {
-    prefix: common,
-    ...shape.describe(common),
-    size: node.size,
-    children: new Map([[node.prefix.charAt(common.length), node]]),
-  }
-  return addBelow(between, entry, shape)
+  const symbol = node.prefix.charAt(common.length)
+  const hasRoom = depth + 1 + node.height <= shape.mostLevels
+  const below = hasRoom ? node : nodeOf(common + symbol, [...entriesOf(node)], shape, depth + 1)
+  return addBelow(branchOf({ prefix: common, ...shape.describe(common) }, new Map([[symbol, below]])), entry, shape, depth)
 }
 
-function removeBelow(branch: Branch, entry: DispatchEntry, shape: Shape): Branch {
+function removeBelow(branch: Branch, entry: DispatchEntry, shape: Shape, depth: number): Branch {
   const symbol = entry.key.charAt(branch.prefix.length)
   const child = branch.children.get(symbol)
-  const left = child === undefined ? undefined : childWithout(child, branch.prefix + symbol, entry, shape)
+  const left = child === undefined ? undefined : childWithout(child, branch.prefix + symbol, entry, shape, depth + 1)
   const children = new Map(branch.children)
   if (left === undefined) children.delete(symbol)
   else children.set(symbol, left)
-  return { ...branch, size: branch.size - 1, children }
+  return branchOf(branch, children)
 }
 
-function childWithout(node: TreeNode, prefix: string, entry: DispatchEntry, shape: Shape): TreeNode | undefined {
+function childWithout(node: TreeNode, prefix: string, entry: DispatchEntry, shape: Shape, depth: number): TreeNode | undefined {
   if ('entries' in node) {
     const entries = node.entries.filter(({ rule }) => rule !== entry.rule)
     return entries.length === 0 ? undefined : { ...node, entries }
   }
-  const branch = removeBelow(node, entry, shape)
+  const branch = removeBelow(node, entry, shape, depth)
   const [only, another] = branch.children.values()
-  if (branch.size <= shape.leafSize) return nodeOf(prefix, [...entriesOf(branch)], shape)
+  if (branch.size <= shape.leafSize) return nodeOf(prefix, [...entriesOf(branch)], shape, depth)
   if (only === undefined || another !== undefined) return branch
-  return 'entries' in only ? nodeOf(prefix, only.entries, shape) : only
+  // It comes up by one, so what was a leaf for its depth alone may be divided now.
+  const isCut = depth + 1 + heightOf(only) === shape.mostLevels
+  return isCut || 'entries' in only ? nodeOf(prefix, [...entriesOf(only)], shape, depth) : only
 }
 
 export function* entriesOf(node: TreeNode): Generator<DispatchEntry, undefined> {

@@ -85,6 +85,20 @@ describe('the walk of a packet', () => {
     })
   }
 
+  it('follows at most 8 jumps, whatever addresses somebody asks for: the kernel refuses rules that lead too far', () => {
+    // At every digit of this address others turn off, and enough of them remain.
+    const bits = 0xfd0000100096000000000000_0000_0000n
+    const addresses = Array.from({ length: 32 }, (_, digit) => bits ^ (1n << BigInt(127 - 4 * digit - 3)))
+    const many = Array.from({ length: 100 }, (_, low) => bits + BigInt(low))
+    const texts = [...addresses, ...many].map(value => (value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []).join(':'))
+    const parsed = texts.flatMap(text => parseAddress(text) ?? [])
+    assert.equal(parsed.length, texts.length)
+    const chains = chainsOf(toAddresses([...new Set(parsed)]), 'bucketed', 'IPv6')
+    const depth = (chain: string): number =>
+      Math.max(0, ...(chains.get(chain) ?? []).map(rule => targetOf(rule) ?? '').map(to => (chains.has(to) ? 1 + depth(to) : 0)))
+    assert.equal(depth('KUBE-SERVICES'), 8)
+  })
+
   it('meets at most 100 rules among all node ports that there are by default', t => {
     const chains = chainsOf(toNodePorts(2768), 'auto')
     const worst = worstWalk(chains, 'KUBE-NODEPORTS')

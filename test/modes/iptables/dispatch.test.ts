@@ -6,7 +6,8 @@ import { targetOf, toolsOf } from '../../../src/kernel/iptables.ts'
 import type { DispatchSetting } from '../../../src/model/node.ts'
 import { iptablesRoles } from '../../../src/modes/iptables/base-chains.ts'
 import { iptablesMode } from '../../../src/modes/iptables/index.ts'
-import { isTreeChain } from '../../../src/modes/rules/chains.ts'
+import { ipvsRoles } from '../../../src/modes/ipvs/base-chains.ts'
+import { isTreeChain, modeOfChain } from '../../../src/modes/rules/chains.ts'
 import type { ObjectChange } from '../../../src/source/source.ts'
 import { address, endpoint, gone, put, service, slice } from '../../support/cluster.ts'
 import { createHarness, eventsOf, type Harness, linesOf, passInput } from '../../sync/support/harness.ts'
@@ -252,6 +253,8 @@ describe('dispatch', () => {
 
   it('has chains that every mode knows to be ours', () => {
     assert.equal(iptablesRoles('nat', 'KUBE-SVC-10.96.0.0-12'), 'dispatch')
+    assert.equal(ipvsRoles('nat', 'KUBE-SVC-10.96.0.0-12'), 'leaf', 'one that it sweeps')
+    assert.equal(modeOfChain('nat', 'KUBE-SVC-10.96.0.0-12'), 'iptables')
     assert.equal(iptablesRoles('nat', 'KUBE-SVC-10.96.0.0-12-not'), 'foreign')
   })
 })

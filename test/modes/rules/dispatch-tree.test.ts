@@ -18,9 +18,9 @@ import {
   withoutEntry,
 } from '../../../src/modes/rules/dispatch-tree.ts'
 
-const shape: Shape = { leafSize: 4, describe: prefix => ({ chain: `chain ${prefix}`, jump: `to ${prefix}` }) }
+const shallow: Shape = { leafSize: 4, mostLevels: 3, describe: prefix => ({ chain: `chain ${prefix}`, jump: `to ${prefix}` }) }
 const entry = (key: string, number = 0): DispatchEntry => ({ key, rule: `${key} ${number}`, owner: 'default/web' as ServiceKey })
-const build = (entries: readonly DispatchEntry[]): Branch => buildTree('root', entries, shape)
+const build = (entries: readonly DispatchEntry[]): Branch => buildTree('root', entries, shallow)
 /** By chain, in no order: as the kernel would hold it. */
 const chainsOf = (tree: TreeNode): Record<string, readonly string[]> =>
   Object.fromEntries(
@@ -52,6 +52,13 @@ describe('a tree of rules', () => {
     })
   })
 
+  it('ends at a depth', () => {
+    const entries = Array.from({ length: 3 ** 5 }, (_, number) => entry(number.toString(3).padStart(5, '0')))
+    const tree = build(entries)
+    assert.equal(tree.height, 3)
+    assert.equal(leafOf(tree, '01201').length, 9)
+  })
+
   it('leaves together what has one key, however much it is', () => {
     const tree = build([1, 2, 3, 4, 5, 6].map(number => entry('abcd', number)))
     assert.deepEqual(Object.keys(chainsOf(tree)), ['root', 'chain a'])
@@ -62,8 +69,8 @@ describe('a tree of rules', () => {
       fc.property(someEntries, someEntries, (stay, go) => {
         const kept = stay.filter(({ rule }) => !go.some(other => other.rule === rule))
         const mixed = go.flatMap((one, index) => [one, ...kept.slice(index, index + 1)]).concat(kept.slice(go.length))
-        const grown = mixed.reduce((tree, one) => withEntry(tree, one, shape), build([]))
-        const shrunk = go.reduce((tree, one) => withoutEntry(tree, one, shape), grown)
+        const grown = mixed.reduce((tree, one) => withEntry(tree, one, shallow), build([]))
+        const shrunk = go.reduce((tree, one) => withoutEntry(tree, one, shallow), grown)
         assert.deepEqual(chainsOf(shrunk), chainsOf(build(kept)))
         assert.equal(shrunk.size, kept.length)
         assert.deepEqual([...entriesOf(shrunk)].map(({ rule }) => rule).toSorted(), kept.map(({ rule }) => rule).toSorted())
@@ -77,8 +84,8 @@ describe('a tree of rules', () => {
       fc.property(someEntries, someEntries, (few, more) => {
         const pair = [entry('abcab', 100), entry('abcab', 101)]
         const others = [...new Map([...few, ...more].map(one => [one.rule, one])).values()]
-        const grown = [...pair, ...others].reduce((tree, one) => withEntry(tree, one, shape), build([]))
-        const shrunk = others.slice(3).reduce((tree, one) => withoutEntry(tree, one, shape), grown)
+        const grown = [...pair, ...others].reduce((tree, one) => withEntry(tree, one, shallow), build([]))
+        const shrunk = others.slice(3).reduce((tree, one) => withoutEntry(tree, one, shallow), grown)
         for (const tree of [grown, shrunk]) {
           const rules = leafOf(tree, 'abcab')
           assert.ok(rules.indexOf('abcab 100') < rules.indexOf('abcab 101'))
@@ -105,7 +112,7 @@ describe('the difference of two trees', () => {
         const known = new Set(one.map(({ rule }) => rule))
         const fresh = other.filter(({ rule }) => !known.has(rule))
         // Both ways to another tree: changed from the first, so that nodes are shared, or built beside it.
-        const after = related ? fresh.reduce((tree, each) => withEntry(tree, each, shape), before) : build(other)
+        const after = related ? fresh.reduce((tree, each) => withEntry(tree, each, shallow), before) : build(other)
         const [had, has] = [chainsOf(before), chainsOf(after)]
         const seen = new Set<string>()
         for (const { chain, before: left, after: right } of chainChanges(before, after)) {
@@ -136,9 +143,14 @@ describe('the difference of two trees', () => {
   })
 
   it('looks at the way to what changed, however large the trees are', () => {
+    const shape: Shape = { ...shallow, mostLevels: 8 }
     for (const size of [1000, 10_000, 100_000]) {
       const keys = Array.from({ length: size }, (_, index) => ((index * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, '0'))
-      const before = build(keys.map(key => entry(key)))
+      const before = buildTree(
+        'root',
+        keys.map(key => entry(key)),
+        shape,
+      )
       const after = withEntry(before, entry('7777abcd', 1), shape)
       assert.ok([...chainChanges(before, after)].length <= 20)
       const shared = new Set(nodesOf(before))

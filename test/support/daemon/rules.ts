@@ -29,9 +29,9 @@ export function differingChains(before: string, after: string): readonly string[
   return differing.sort()
 }
 
-/** The chain that the rule of KUBE-SERVICES with this comment leads to: `default/web:http cluster IP`. Throws where there is none. */
+/** The chain that the rule of KUBE-SERVICES, or of a chain of its tree, with this comment leads to: `default/web:http cluster IP`. Throws where there is none. */
 export function chainFor(save: string, comment: string): string {
-  const chain = new RegExp(`^-A KUBE-SERVICES .*--comment "${comment}".* -j (KUBE-\\S+)$`, 'm').exec(save)?.[1]
+  const chain = new RegExp(`^-A KUBE-S\\S+ -d .*--comment "${comment}".* -j (KUBE-\\S+)$`, 'm').exec(save)?.[1]
   if (chain === undefined) throw new Error(`no rule of KUBE-SERVICES has the comment ${comment}:\n${save}`)
   return chain
 }
