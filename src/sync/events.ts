@@ -114,5 +114,6 @@ export interface SyncEvents {
 export type SyncEmitter = EventEmitter<SyncEvents>
 
 export function createSyncEmitter(): SyncEmitter {
-  return new EventEmitter<SyncEvents>()
+  // Each observer listens once, for the life of the process: many of them are no leak, which Node would warn of.
+  return new EventEmitter<SyncEvents>().setMaxListeners(0)
 }
