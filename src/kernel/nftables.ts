@@ -11,11 +11,14 @@ export function proxyTable(family: IpFamily): string {
   return `table ${nftFamily[family]} ${tableName}`
 }
 
-/** Every table of this network namespace, one a line; those of iptables-nft are among them. */
-export const nftTablesQuery: Query = { argv: ['nft', 'list', 'tables'] }
+/**
+ * Every table of this network namespace with its flowtables, of which few have any; those of iptables-nft are among them. `nft list tables` reads all rules
+ * first (nftables 1.0.6, 230,000 rules: 9 s and 500 MB, and all over again whenever a rule changes meanwhile), this reads none: 4 ms.
+ */
+export const nftTablesQuery: Query = { argv: ['nft', 'list', 'flowtables'] }
 
 export function hasProxyTable(output: string, family: IpFamily): boolean {
-  return output.split('\n').some(line => line.trim() === proxyTable(family))
+  return output.split('\n').some(line => line.trim() === `${proxyTable(family)} {`)
 }
 
 /** Without the entries of maps and sets, which may be many. Fails where there is no such table. */

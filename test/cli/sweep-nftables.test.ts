@@ -19,7 +19,7 @@ function setUp({ fails = false }: { readonly fails?: boolean } = {}) {
     exec: async ({ argv, input }) => {
       commands.push([...argv, input?.trim() ?? ''].join(' ').trim())
       if (fails) throw new CommandError({ argv, failure: 'failed', stderr: '', reason: 'no nf_tables in this kernel' })
-      return { stdout: 'table ip kube-proxy\n', stderr: '', milliseconds: 1 }
+      return { stdout: 'table ip kube-proxy {\n}\n', stderr: '', milliseconds: 1 }
     },
     log: { info: say, warn: say } as unknown as Logger,
     now: () => clock.now,
@@ -43,7 +43,7 @@ describe('the nftables table of a kube-proxy', () => {
       begin()
       await end()
     }
-    assert.deepEqual(commands, ['nft list tables', 'nft -f - delete table ip kube-proxy'])
+    assert.deepEqual(commands, ['nft list flowtables', 'nft -f - delete table ip kube-proxy'])
   })
 
   it('stays after a pass that began before all could be read: what was read meanwhile is not in it', async () => {
@@ -70,7 +70,7 @@ describe('the nftables table of a kube-proxy', () => {
         await end(quarantined)
         clock.now += 1000
       }
-      assert.deepEqual(commands, ['nft list tables'])
+      assert.deepEqual(commands, ['nft list flowtables'])
       clock.now = 60_000
       begin()
       await end(quarantined)

@@ -4,7 +4,7 @@ import { it } from 'node:test'
 import { deleteProxyTable, hasProxyTable, parseTableSize } from '../../src/kernel/nftables.ts'
 
 it('only a table of this name and family is kube-proxy’s', () => {
-  const tables = 'table ip nat\ntable inet kube-proxy\ntable ip6 kube-proxy-2\ntable ip kube-proxy\n'
+  const tables = ['ip nat', 'inet kube-proxy', 'ip6 kube-proxy-2', 'ip kube-proxy'].map(name => `table ${name} {\n}\n`).join('')
   assert.equal(hasProxyTable(tables, 'IPv4'), true)
   assert.equal(hasProxyTable(tables, 'IPv6'), false)
   assert.equal(hasProxyTable('', 'IPv4'), false)
