@@ -11,6 +11,9 @@ import type { DispatchDifference } from './dispatch-diff.ts'
 import type { OwnedRule } from './dispatch-tree.ts'
 import type { Desired, Observed } from './state.ts'
 
+/** Chains. A small pass is one block: each block waits for the kernel's grace period, 10 ms or more, and the next change waits as long. */
+const mostDeletionsInOneBlock = 100
+
 export interface FeedInput {
   readonly difference: Difference
   readonly desired: Desired
@@ -95,8 +98,9 @@ function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
   if (tools.backend === 'legacy' || groups.length <= 1) {
     const leaves = groups.flatMap(group => leafChunks(group, desired))
     const all = [...fixed, ...leaves, ...changes.flatMap(dispatchChunks), ...shared]
-    yield* block('nat', tools.backend === 'legacy' ? [...all, ...deletions] : all)
-    if (tools.backend === 'legacy') return
+    const together = tools.backend === 'legacy' || difference.deletions.length <= mostDeletionsInOneBlock
+    yield* block('nat', together ? [...all, ...deletions] : all)
+    if (together) return
   } else {
     const { early, late } = divide(input, changes)
     const leaves = leafChunks(early.leaves, desired)
@@ -105,7 +109,7 @@ function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
     for (const group of groupBySize(ordered, blockSize(input))) yield* block('nat', leafChunks(group, desired))
     yield* block('nat', [...late.dispatch.flatMap(dispatchChunks), ...(early.hooks ? [] : shared)])
   }
-  // In a block of its own: a foreign rule that came to jump to such a chain fails the deletion, and only that.
+  // Many are a block of their own: a foreign rule that came to jump to one of them meanwhile fails that block, and nothing that clients wait for.
   yield* block('nat', deletions)
 }
 

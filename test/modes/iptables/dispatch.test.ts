@@ -88,8 +88,7 @@ describe('dispatch', () => {
       checkLeads(harness, range(0, 501))
       await settled(harness)
       const shrunk = await harness.programmed(...gones(500, 501))
-      // Chains are deleted in a block after the switch.
-      assert.equal(natBlocks(shrunk), backend === 'nft' ? 2 : 1)
+      assert.equal(natBlocks(shrunk), 1)
       assert.equal(harness.kernel.rules('nat', 'KUBE-SERVICES')?.length, 501)
       checkLeads(harness, range(0, 500))
       await settled(harness)
