@@ -7,14 +7,18 @@ export interface CoalesceSettings {
   readonly minSyncPeriodMeaning: 'at most' | 'at least'
 }
 
+/** Milliseconds from the first change after a quiet time until its pass: what belongs together (a Service and its endpoints) comes by several watches. */
+export const gatherMs = 2
+
 /**
- * Milliseconds between the end of a pass and the start of the next. `lastPassMs`: how long the last partial pass took: a
- * slow pass earns a longer gap, in which more changes gather. Full passes do not count, and failures have a backoff of their own.
+ * Milliseconds between the end of a pass and the start of the next. `lastPassMs`: how long the last partial pass took. The gap is as long: a slow pass
+ * earns a longer one, in which more changes gather, and a storm takes half of the time. Where that is longer than minSyncPeriod, the gap is that, but
+ * at least half a pass. Full passes do not count, and failures have a backoff of their own.
  */
 export function gapAfterPass(lastPassMs: number, { minSyncPeriodMs, minSyncPeriodMeaning }: CoalesceSettings): number {
-  const shortest = 20
+  const shortest = 10
   if (minSyncPeriodMeaning === 'at least') return Math.max(shortest, minSyncPeriodMs)
-  return Math.max(shortest, lastPassMs, Math.min(2 * lastPassMs, minSyncPeriodMs))
+  return Math.max(shortest, Math.min(lastPassMs, Math.max(minSyncPeriodMs, lastPassMs / 2)))
 }
 
 /** Milliseconds until the next try after `failures` in a row: 1 s doubled to a minute, up to a quarter more so that families spread. */

@@ -1,6 +1,6 @@
 // When one family is synced, checked and tried again. One thing at a time; the clock and the waiting are injected.
 import type { Drift, Scope } from '../modes/mode.ts'
-import { backoff, type CoalesceSettings, gapAfterPass } from './coalesce.ts'
+import { backoff, type CoalesceSettings, gapAfterPass, gatherMs } from './coalesce.ts'
 import type { SyncEmitter } from './events.ts'
 import type { FamilySync } from './family-sync.ts'
 import type { PassInput } from './pass-input.ts'
@@ -50,7 +50,9 @@ export class SyncLoop {
   /** From now on there is something to program. */
   markDirty(scope: Scope): void {
     this.#ready = true
-    this.#options.sync.markDirty(scope)
+    const { sync, now } = this.#options
+    if (!sync.isDirty) this.#earliestPass = Math.max(this.#earliestPass, now() + gatherMs)
+    sync.markDirty(scope)
     this.#wake()
   }
 

@@ -6,30 +6,29 @@ import { backoff, gapAfterPass } from '../../src/sync/coalesce.ts'
 
 describe('gapAfterPass, minSyncPeriod as the most', () => {
   const rows: readonly (readonly [lastPassMs: number, minSyncPeriodMs: number, gap: number])[] = [
-    [0, 1000, 20],
-    [5, 1000, 20],
-    [10, 1000, 20],
-    [15, 1000, 30],
-    [100, 1000, 200],
-    [499, 1000, 998],
-    [500, 1000, 1000],
-    [800, 1000, 1000],
-    [1500, 1000, 1500],
-    [60_000, 1000, 60_000],
-    [0, 0, 20],
-    [5, 0, 20],
-    [300, 0, 300],
-    [300, 10_000, 600],
+    [0, 1000, 10],
+    [5, 1000, 10],
+    [10, 1000, 10],
+    [15, 1000, 15],
+    [100, 1000, 100],
+    [1000, 1000, 1000],
+    [1500, 1000, 1000],
+    [2500, 1000, 1250],
+    [60_000, 1000, 30_000],
+    [0, 0, 10],
+    [15, 0, 10],
+    [300, 0, 150],
+    [300, 10_000, 300],
   ]
   for (const [lastPassMs, minSyncPeriodMs, gap] of rows) {
     it(`is ${gap} ms after ${lastPassMs} ms with ${minSyncPeriodMs} ms`, () =>
       assert.equal(gapAfterPass(lastPassMs, { minSyncPeriodMs, minSyncPeriodMeaning: 'at most' }), gap))
   }
-  it('is at least as long as the pass, so that half of the time is left, and never longer than twice the pass', () => {
+  it('is at least half as long as the pass, so that a third of the time is left, and never longer than the pass', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.nat(100_000), (lastPassMs, minSyncPeriodMs) => {
         const gap = gapAfterPass(lastPassMs, { minSyncPeriodMs, minSyncPeriodMeaning: 'at most' })
-        assert.ok(gap >= 20 && gap >= lastPassMs && gap <= Math.max(20, 2 * lastPassMs))
+        assert.ok(gap >= 10 && gap >= lastPassMs / 2 && gap <= Math.max(10, lastPassMs))
       }),
     )
   })
@@ -40,7 +39,7 @@ describe("gapAfterPass, minSyncPeriod as the least, kube-proxy's meaning", () =>
     [0, 1000, 1000],
     [500, 1000, 1000],
     [5000, 1000, 1000],
-    [5, 0, 20],
+    [5, 0, 10],
   ]
   for (const [lastPassMs, minSyncPeriodMs, gap] of rows) {
     it(`is ${gap} ms after ${lastPassMs} ms with ${minSyncPeriodMs} ms`, () =>
