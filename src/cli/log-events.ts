@@ -14,7 +14,9 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
     const { family, kind, lines, milliseconds, restoreMilliseconds, ...counts } = report
     const changed = lines === 0 ? 'the kernel is as wanted' : 'programmed'
     const times = { milliseconds: Math.round(milliseconds), restoreMilliseconds: Math.round(restoreMilliseconds) }
-    log.info({ family, sync: kind, lines, ...counts, ...times }, `synced ${family}: ${changed}`)
+    // A change of one IP family is none of the other: not a line each time at the level that is on.
+    const level = kind === 'partial' && lines === 0 ? 'debug' : 'info'
+    log[level]({ family, sync: kind, lines, ...counts, ...times }, `synced ${family}: ${changed}`)
   })
   const saidLast = new Map<IpFamily, string>()
   events.on('syncFailed', ({ family, error, failures, retryInMs }) => {
