@@ -1,5 +1,6 @@
 // argv → command → exit status. Without a command name it is the daemon, so that kube-proxy's own command line works as it is.
 import { type Command, commands } from './cli/commands.ts'
+import { refuse } from './cli/say.ts'
 
 const [first, ...rest] = process.argv.slice(2)
 
@@ -14,8 +15,7 @@ async function main(): Promise<number> {
   if (named !== undefined) return execute(named, rest)
   const run = commands['run']
   if (first === undefined || first.startsWith('-')) return run === undefined ? 64 : execute(run, process.argv.slice(2))
-  process.stderr.write((await import('./cli/help.ts')).noSuchCommand(first))
-  return 64
+  return refuse([(await import('./cli/help.ts')).noSuchCommand(first)])
 }
 
 /** Commands are loaded only when they are wanted: a daemon must not carry what a tool needs. */

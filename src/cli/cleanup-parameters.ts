@@ -5,6 +5,7 @@ import { openStateFile, stateFileName } from '../kernel/state-file.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
 import { originalsIn, restoreOriginals } from '../sync/originals.ts'
 import { routeLocalnet } from '../sync/route-localnet.ts'
+import { complain, say } from './say.ts'
 
 export interface ParametersToClean {
   /** Gives how many failed. */
@@ -31,7 +32,7 @@ export async function openParameters(options: {
       for (const { name, outcome, message } of restorations) {
         if (outcome === 'restored') done.add(name)
         if (outcome === 'failed') complain(message)
-        else process.stdout.write(`${dryRun && outcome === 'restored' ? 'would set ' : ''}${message}\n`)
+        else say(`${dryRun && outcome === 'restored' ? 'would set ' : ''}${message}\n`)
       }
       return restorations.filter(({ outcome }) => outcome === 'failed').length
     },
@@ -40,8 +41,4 @@ export async function openParameters(options: {
       if (!dryRun) await file.discard()
     },
   }
-}
-
-function complain(message: string): void {
-  process.stderr.write(`switchyard: ${message}\n`)
 }

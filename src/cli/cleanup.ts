@@ -17,6 +17,7 @@ import { routeLocalnet } from '../sync/route-localnet.ts'
 import { cleanIpvs } from './cleanup-ipvs.ts'
 import { openParameters } from './cleanup-parameters.ts'
 import { kubeProxyPlace } from './only-writer.ts'
+import { complain, refuse, say, wordsOf } from './say.ts'
 
 export const flags: Flags = {
   'dry-run': { type: bool, default: false, help: 'Print what would be removed, and remove nothing.', withConfig: 'applies' },
@@ -68,11 +69,9 @@ Examples:
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
-  if (values.help === true) return say(usage, 0)
+  if (values.help === true) return say(usage)
   if (errors.length + positionals.length > 0) {
-    for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
-    for (const word of positionals) process.stderr.write(`switchyard: cleanup takes no argument ${JSON.stringify(word)}\n`)
-    return 64
+    return refuse([...errors.map(formatProblem), ...positionals.map(word => `cleanup takes no argument ${JSON.stringify(word)}`)])
   }
   return cleanup({
     dryRun: values['dry-run'] === true,
@@ -87,28 +86,25 @@ export async function cleanup(options: CleanupOptions): Promise<number> {
   const { dryRun, force, stateDirectory, sysctlRoot } = options
   const living = force ? undefined : await findLivingWriter()
   if (living !== undefined) {
-    process.stderr.write(
-      `switchyard: ${living} programs this node; stop it first, since its chains have the same names (or --force)\n`,
-    )
-    return 1
+    return complain(`${living} programs this node; stop it first, since its chains have the same names (or --force)`)
   }
   const parameters = await openParameters({ stateDirectory, sysctlRoot, dryRun })
   // Before the question whether 127.0.0.0/8 needs its guard still.
   let failures = await parameters.putBack([routeLocalnet])
   const guardNeeded = await parameters.isLocalnetRouted()
   const exec = createExec()
-  const complain = (what: string) => (error: unknown) => {
+  const failed = (what: string) => (error: unknown) => {
     failures++
-    process.stderr.write(`switchyard: ${what}: ${error instanceof Error ? error.message : error}\n`)
+    complain(`${what}: ${wordsOf(error)}`)
   }
   const backends = await usableBackends(exec)
   for (const family of ipFamilies) {
     for (const backend of backends[family]) {
-      await cleanOne({ family, backend, dryRun, guardNeeded, exec }).catch(complain(`${family}, ${backend} backend`))
+      await cleanOne({ family, backend, dryRun, guardNeeded, exec }).catch(failed(`${family}, ${backend} backend`))
     }
   }
   const [backend = 'nft'] = backends.IPv4
-  await cleanIpvs({ exec, dryRun, backend, say: line => void say(`${line}\n`) }).catch(complain('IPVS'))
+  await cleanIpvs({ exec, dryRun, backend, say: line => void say(`${line}\n`) }).catch(failed('IPVS'))
   failures += await parameters.putBack('all that are left')
   if (failures === 0) await parameters.forget()
   return failures === 0 ? 0 : 1
@@ -143,9 +139,4 @@ async function cleanOne(options: {
   say(`${where}: ${dryRun ? 'would remove' : 'removed'} ${plan.removed} chains\n`)
   const deletions = plan.steps.flatMap(step => [...step.input]).flatMap(chunk => chunk.lines.filter(line => /^-[DX] /.test(line)))
   if (dryRun) for (const line of deletions) say(`  ${line}\n`)
-}
-
-function say(text: string, status = 0): number {
-  process.stdout.write(text)
-  return status
 }

@@ -6,6 +6,7 @@ import type { Flags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { commands } from './commands.ts'
 import { type CompletedCommand, scripts } from './completion-scripts.ts'
+import { refuse, say } from './say.ts'
 
 export const flags: Flags = {
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
@@ -28,20 +29,13 @@ Examples:
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<{ readonly help?: boolean }>(flags, argv)
-  if (values.help === true) {
-    process.stdout.write(usage)
-    return 0
-  }
-  for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
+  if (values.help === true) return say(usage)
   const [shell = '', ...surplus] = positionals
   const script = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined
-  if (script === undefined || surplus.length > 0) {
-    const given = positionals.length === 0 ? 'nothing' : positionals.join(' ')
-    process.stderr.write(`switchyard: completion takes the name of a shell, ${words.join(', ')}, and got ${given}\n`)
-  }
-  if (script === undefined || surplus.length + errors.length > 0) return 64
-  process.stdout.write(script(await readCommands()))
-  return 0
+  const given = positionals.length === 0 ? 'nothing' : positionals.join(' ')
+  const wrong = `completion takes the name of a shell, ${words.join(', ')}, and got ${given}`
+  const mistakes = [...errors.map(formatProblem), ...(script === undefined || surplus.length > 0 ? [wrong] : [])]
+  return script === undefined || mistakes.length > 0 ? refuse(mistakes) : say(script(await readCommands()))
 }
 
 async function readCommands(): Promise<readonly CompletedCommand[]> {

@@ -5,6 +5,7 @@ import { parseFlags } from '../config/flag-parser.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { kubeProxyYaml, switchyardYaml } from '../config/render.ts'
+import { complain, refuse, say } from './say.ts'
 
 const help = `Usage: switchyard config [FLAGS OF run]
 
@@ -22,21 +23,14 @@ export { flags } from '../config/flags.ts'
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values: flags, errors } = parseFlags(argv)
-  if (flags.help === true) {
-    process.stdout.write(help)
-    return 0
-  }
-  if (errors.length > 0) {
-    for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
-    return 64
-  }
+  if (flags.help === true) return say(help)
+  if (errors.length > 0) return refuse(errors.map(formatProblem))
   const loaded = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
   for (const problem of [...loaded.errors, ...loaded.warnings, ...loaded.notices]) {
-    process.stderr.write(`switchyard: ${problem.severity}: ${formatProblem(problem)}\n`)
+    complain(`${problem.severity}: ${formatProblem(problem)}`)
   }
   if (loaded.errors.length > 0) return 1
-  process.stdout.write(`# node name: ${loaded.nodeName}\n`)
-  process.stdout.write(kubeProxyYaml(loaded.effective, loaded.origins))
-  process.stdout.write(`---\n${switchyardYaml(loaded.switchyard, loaded.origins)}`)
-  return 0
+  say(`# node name: ${loaded.nodeName}\n`)
+  say(kubeProxyYaml(loaded.effective, loaded.origins))
+  return say(`---\n${switchyardYaml(loaded.switchyard, loaded.origins)}`)
 }

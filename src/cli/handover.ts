@@ -23,6 +23,7 @@ import { count, inventoryText } from './inventory-text.ts'
 import { kubeProxyPlace } from './only-writer.ts'
 import { paint } from './paint.ts'
 import { printRemovals, remove } from './removals.ts'
+import { complain, refuse, say, wordsOf } from './say.ts'
 
 export const flags: Flags = {
   to: {
@@ -65,9 +66,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
   if (values.help === true) return say(usage())
   if (errors.length + positionals.length > 0) {
-    for (const problem of errors) complain(formatProblem(problem))
-    for (const word of positionals) complain(`handover takes no argument ${JSON.stringify(word)}`)
-    return 64
+    return refuse([
+      ...errors.map(formatProblem),
+      ...positionals.map(word => `handover takes no argument ${JSON.stringify(word)}`),
+    ])
   }
   const claim = await claimNode(`switchyard handover (process ${process.pid})`)
   if ('heldBy' in claim) {
@@ -76,7 +78,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await handover(values)
   } catch (error) {
-    return complain(error instanceof Error ? error.message : String(error))
+    return complain(wordsOf(error))
   } finally {
     await claim.release()
   }
@@ -156,14 +158,4 @@ function nextText({ waiting }: WayBack, to: ProxyMode): string {
   1. start kube-proxy in ${to} mode and wait until it has synced;
   2. switchyard handover --to ${to}    (removes what that kube-proxy would keep for ever)
 `
-}
-
-function say(text: string): number {
-  process.stdout.write(text)
-  return 0
-}
-
-function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${problem}\n`)
-  return 1
 }

@@ -5,6 +5,7 @@ import type { Flags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { closest } from '../config/suggest.ts'
 import { commands } from './commands.ts'
+import { refuse, say } from './say.ts'
 
 export const flags: Flags = {
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
@@ -36,23 +37,19 @@ Exit status of every command: 0 fine; 1 it failed; 64 the command line is wrong.
 export function noSuchCommand(name: string): string {
   const meant = closest(name, words)
   const advice = meant === undefined ? '`switchyard help` lists the commands' : `did you mean \`switchyard ${meant}\`?`
-  return `switchyard: there is no command ${JSON.stringify(name)}; ${advice}\n`
+  return `there is no command ${JSON.stringify(name)}; ${advice}`
 }
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<{ readonly help?: boolean }>(flags, argv)
-  for (const problem of errors) process.stderr.write(`switchyard: ${formatProblem(problem)}\n`)
   const [name, ...surplus] = positionals
-  for (const word of surplus) process.stderr.write(`switchyard: help takes one command, not also ${JSON.stringify(word)}\n`)
-  if (errors.length + surplus.length > 0) return 64
-  if (name === undefined || name === 'help' || values.help === true) {
-    process.stdout.write(usage())
-    return 0
-  }
+  const mistakes = [
+    ...errors.map(formatProblem),
+    ...surplus.map(word => `help takes one command, not also ${JSON.stringify(word)}`),
+  ]
+  if (mistakes.length > 0) return refuse(mistakes)
+  if (name === undefined || name === 'help' || values.help === true) return say(usage())
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) {
-    process.stderr.write(noSuchCommand(name))
-    return 64
-  }
+  if (command === undefined) return refuse([noSuchCommand(name)])
   return (await command.load()).main(['--help'])
 }

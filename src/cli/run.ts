@@ -10,6 +10,7 @@ import { runDaemon } from './daemon.ts'
 import { initialise } from './init-only.ts'
 import { LiveConfig } from './live-config.ts'
 import { createLogger } from './log.ts'
+import { complain, refuse, say, wordsOf } from './say.ts'
 import { version } from './version.ts'
 
 export { flags } from '../config/flags.ts'
@@ -17,12 +18,12 @@ export { flags } from '../config/flags.ts'
 export async function main(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(argv)
   const flags = parsed.values
-  if (parsed.errors.length > 0) return refuse(parsed.errors)
-  if (flags.help === true) return print(help())
-  if (flags.version === 'true' || flags.version === 'raw') return print(`Switchyard ${version()}\n`)
+  if (parsed.errors.length > 0) return notStarted(parsed.errors)
+  if (flags.help === true) return say(help())
+  if (flags.version === 'true' || flags.version === 'raw') return say(`Switchyard ${version()}\n`)
   const load = (): LoadedConfig => loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
   const loaded = load()
-  if (loaded.config === undefined) return refuse([...loaded.errors, ...loaded.warnings])
+  if (loaded.config === undefined) return notStarted([...loaded.errors, ...loaded.warnings])
   if (flags['write-config-to'] !== undefined) return writeConfig(flags['write-config-to'], loaded)
   if (flags.cleanup === true) {
     const { stateDirectory, sysctlRoot } = loaded.config
@@ -39,11 +40,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 function writeConfig(path: string, loaded: LoadedConfig): number {
   try {
     writeFileSync(path, kubeProxyYaml(loaded.effective))
-    process.stdout.write(`wrote ${path}\n`)
-    return 0
+    return say(`wrote ${path}\n`)
   } catch (error) {
-    process.stderr.write(`switchyard: --write-config-to ${path}: ${error instanceof Error ? error.message : error}\n`)
-    return 1
+    return complain(`--write-config-to ${path}: ${wordsOf(error)}`)
   }
 }
 
@@ -64,13 +63,7 @@ Flags (as kube-proxy's, and some of our own):
 ${flagHelp()}`
 }
 
-function refuse(problems: readonly ConfigProblem[]): number {
-  for (const problem of problems) process.stderr.write(`switchyard: ${problem.severity}: ${formatProblem(problem)}\n`)
-  process.stderr.write('switchyard: not started; `switchyard run --help` lists the flags\n')
-  return 64
-}
-
-function print(text: string): number {
-  process.stdout.write(text)
-  return 0
+function notStarted(problems: readonly ConfigProblem[]): number {
+  const advice = 'not started; `switchyard run --help` lists the flags'
+  return refuse([...problems.map(problem => `${problem.severity}: ${formatProblem(problem)}`), advice])
 }

@@ -7,6 +7,7 @@ import { type Status, statusPath } from '../server/status-object.ts'
 import { askDaemon, type DaemonAnswer } from './ask-daemon.ts'
 import { askForServices } from './ask-for-services.ts'
 import { paint } from './paint.ts'
+import { complain, refuse, say } from './say.ts'
 import { type Screen, statusText } from './status-text.ts'
 import { watch } from './watch.ts'
 
@@ -78,10 +79,9 @@ export type Ask = () => Promise<Told | { readonly problem: string }>
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
-  if (values.help === true) return print(usage)
+  if (values.help === true) return say(usage)
   const mistakes = [...errors.map(formatProblem), ...misplaced(positionals, values)]
-  for (const mistake of mistakes) complain(mistake)
-  if (mistakes.length > 0) return 64
+  if (mistakes.length > 0) return refuse(mistakes)
   const ask = questionOf(positionals, values)
   return values.watch === undefined ? once(ask, values) : again(ask, values, values.watch)
 }
@@ -114,7 +114,7 @@ function questionOf([subject, name]: readonly string[], wishes: Wishes): Ask {
 
 async function once(ask: Ask, { output }: Wishes): Promise<number> {
   const told = await ask()
-  return 'problem' in told ? complain(told.problem) : print(inForm(told, output))
+  return 'problem' in told ? complain(told.problem) : say(inForm(told, output))
 }
 
 function inForm({ object, text: words }: Told, output: Wishes['output']): string {
@@ -144,14 +144,4 @@ async function again(ask: Ask, { output }: Wishes, seconds: number): Promise<num
     signal: stop.signal,
   })
   return 0
-}
-
-function print(text: string): number {
-  process.stdout.write(text)
-  return 0
-}
-
-function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${problem}\n`)
-  return 1
 }

@@ -21,6 +21,7 @@ import { type ProgrammedOnce, programOnce } from './program-once.ts'
 import { configOf, readCluster, sourceFlags, WrongFlags } from './read-cluster.ts'
 import { printRemovals, remove } from './removals.ts'
 import { readyDaemon } from './running-daemon.ts'
+import { complain, refuse, say, wordsOf } from './say.ts'
 
 const ownFlags: Flags = {
   'dry-run': { type: bool, default: false, help: 'Show what would be done, and do nothing.', withConfig: 'applies' },
@@ -59,16 +60,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
   if ((values as { help?: boolean }).help === true) return say(usage())
   if (errors.length + positionals.length > 0) {
-    for (const problem of errors) complain(formatProblem(problem))
-    for (const word of positionals) complain(`takeover takes no argument ${JSON.stringify(word)}`)
-    return 64
+    return refuse([
+      ...errors.map(formatProblem),
+      ...positionals.map(word => `takeover takes no argument ${JSON.stringify(word)}`),
+    ])
   }
   const { 'dry-run': dryRun = false, force = false, ...given } = values
   try {
     return await takeover(given, { dryRun, force })
   } catch (error) {
-    complain(error instanceof Error ? error.message : String(error))
-    return error instanceof WrongFlags ? 64 : 1
+    return complain(wordsOf(error), error instanceof WrongFlags ? 64 : 1)
   }
 }
 
@@ -116,8 +117,7 @@ async function finish({ backend, mode, reports, drains }: Programmed, { exec, lo
   const failures = await remove(leftBehind(await look(), backend), { exec, say, complain })
   if (drains !== undefined && drains.length > 0) say(drainsText(drains))
   say(`\nAfter:\n${inventoryText(await look(), paint)}\n`)
-  if (failures > 0)
-    return complain('not all could be removed, see above; what is left is stale and may lead connections astray') || 1
+  if (failures > 0) return complain('not all could be removed, see above; what is left is stale and may lead connections astray')
   say(
     reports === undefined
       ? 'Done.\n'
@@ -170,14 +170,4 @@ async function showAll(given: FlagValues, { before }: Steps): Promise<number> {
   }
   printRemovals(leftBehind(before, reading.backend), say)
   return say('Nothing was changed: this was a dry run.\n')
-}
-
-function say(text: string): number {
-  process.stdout.write(text)
-  return 0
-}
-
-function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${problem}\n`)
-  return 1
 }

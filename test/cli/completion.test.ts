@@ -147,7 +147,7 @@ describe('help', () => {
   })
 
   it('says what may have been meant', async context => {
-    assert.equal(noSuchCommand('stauts'), 'switchyard: there is no command "stauts"; did you mean `switchyard status`?\n')
+    assert.equal(noSuchCommand('stauts'), 'there is no command "stauts"; did you mean `switchyard status`?')
     assert.match(noSuchCommand('frobnicate'), /`switchyard help` lists the commands$/m)
     for (const argv of [['stats'], ['run', 'status'], ['--bogus']]) {
       const { status, out } = await said(context, () => help(argv))
