@@ -9,7 +9,8 @@ import { hostPort, parseAddress } from '../model/address.ts'
 import { serverHeader } from '../server/http.ts'
 import { plain } from './plain.ts'
 
-export type DaemonAnswer<T> = { readonly object: T } | { readonly problem: string }
+/** `refused`: it answers, and what it was asked for is wrong or not there. */
+export type DaemonAnswer<T> = { readonly object: T } | { readonly problem: string; readonly refused?: true }
 
 /** A full read of a large node's rules takes seconds. */
 const patienceMs = 60_000
@@ -37,7 +38,7 @@ export async function askDaemon<T>(options: {
     const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
     const body = await response.text()
     if (response.ok) return read(at, kind, body)
-    return { problem: refusalOf(at, response, plain(body)) }
+    return refusalOf(at, response, plain(body))
   } catch (error) {
     return { problem: noAnswer(at, error) }
   }
@@ -74,14 +75,15 @@ function read<T>(at: string, kind: string, body: string): DaemonAnswer<T> {
   return { problem: `what answers at ${at} is no Switchyard` }
 }
 
-function refusalOf(at: string, { status, headers }: Response, reason: string): string {
+function refusalOf(at: string, { status, headers }: Response, reason: string): DaemonAnswer<never> {
   const isOurs = headers.get('server') === serverHeader
-  if (!isOurs) return `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?`
+  if (!isOurs)
+    return { problem: `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?` }
   if (status === 404 && reason.startsWith('there is no /'))
-    return `the Switchyard at ${at} is of another version and does not tell this`
-  // It was asked for what is not there, and says so in words of its own.
-  if (status === 400 || status === 404) return reason
-  return `the Switchyard at ${at} says: ${reason}`
+    return { problem: `the Switchyard at ${at} is of another version and does not tell this` }
+  // In words of its own.
+  if (status === 400 || status === 404) return { problem: reason, refused: true }
+  return { problem: `the Switchyard at ${at} says: ${reason}` }
 }
 
 function noAnswer(at: string, error: unknown): string {

@@ -1,32 +1,23 @@
 // `switchyard trace`: what would become of a packet, by the kernel's own rules. Reads the cluster and the kernel itself, or asks the daemon; sends nothing.
 import { bool, choice } from '../config/field-type.ts'
-import { parseFlagsOf } from '../config/flag-parser.ts'
-import { type Flags, type FlagValues, flags as runFlags } from '../config/flags.ts'
-import { formatProblem } from '../config/problem.ts'
-import { type Problem, type TraceQuestion, traceObject } from '../explain/trace.ts'
+import type { Flags } from '../config/flags.ts'
+import { type TraceQuestion, traceObject } from '../explain/trace.ts'
 import { type TraceObject, tracePath } from '../explain/trace-object.ts'
-import { askDaemon } from './ask-daemon.ts'
+import { type Asked, lookingCommand, lookingFlags, placeHelp, sourceHelp } from './looking-command.ts'
 import { paint } from './paint.ts'
-import { plain } from './plain.ts'
-import { namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { traceText } from './trace-text.ts'
 
 export const flags: Flags = {
-  ...sourceFlags,
-  'metrics-bind-address': runFlags['metrics-bind-address'],
-  output: { type: choice('text', 'json'), default: 'text', help: 'text or json.', withConfig: 'applies', letter: 'o' },
+  ...lookingFlags,
   family: { type: choice('IPv4', 'IPv6'), default: '', help: 'Where both ends have both.', withConfig: 'applies' },
   path: { type: bool, default: false, help: 'Every rule that it passes.', withConfig: 'applies' },
   all: { type: bool, default: false, help: 'All endpoints, however many there are.', withConfig: 'applies' },
-  help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
 }
 
-interface OwnFlags {
-  readonly output?: 'text' | 'json'
+interface Wishes {
   readonly family?: 'IPv4' | 'IPv6'
   readonly path?: boolean
   readonly all?: boolean
-  readonly help?: boolean
 }
 
 /** Endpoints of one answer, unless all are asked for. */
@@ -48,10 +39,8 @@ rules of the other iptables backend, it does not see.
   --family FAMILY         IPv4 or IPv6, where both ends have both (default: the first that this node has)
   --path                  every rule that it passes
   --all                   all endpoints (else ${mostEndpoints})
-  --manifests FOLDER, --config FILE, --kubeconfig FILE, --master URL
-                          where the cluster's objects are; all other flags of 'switchyard run' count as well ('switchyard run --help')
-  --metrics-bind-address HOST:PORT
-                          where the running Switchyard serves its metrics (default ${runFlags['metrics-bind-address'].default})
+${sourceHelp}
+${placeHelp}
 
 Exit status: 0 it could be told, whatever it is; 1 it could not; 64 the command line is wrong.
 
@@ -62,55 +51,25 @@ Examples:
   switchyard trace node svc/web -o json | jq '.candidates[].endpoint'
 `
 
-export async function main(argv: readonly string[]): Promise<number> {
-  const { values, errors, positionals } = parseFlagsOf<FlagValues & OwnFlags>(flags, argv)
-  if (values.help === true) return print(usage)
-  const [from, to, ...surplus] = positionals
-  if (errors.length > 0 || from === undefined || to === undefined || surplus.length > 0) {
-    for (const problem of errors) complain(formatProblem(problem))
-    if (errors.length === 0)
-      complain(`trace takes two arguments, FROM and TO, and got ${positionals.length}; see 'switchyard trace --help'`)
-    return 64
-  }
-  const surplusFlag = surplusFlags(values)
-  if (surplusFlag !== undefined) return complain(surplusFlag) && 64
-  try {
-    const found = await ask({ from, to, family: values.family }, values)
-    if ('problem' in found) return complain(plain(found.problem))
-    if (values.output === 'json') return print(`${JSON.stringify(found.object, undefined, 2)}\n`)
-    const { path = false, all = false } = values
-    const width = Math.min(process.stdout.columns ?? 80, 120)
-    return print(traceText(found.object, { paint, width, path, most: all ? undefined : mostEndpoints }))
-  } catch (error) {
-    complain(error instanceof Error ? error.message : String(error))
-    return error instanceof WrongFlags ? 64 : 1
-  }
-}
-
-async function ask(question: TraceQuestion, values: FlagValues): Promise<{ readonly object: TraceObject } | Problem> {
-  if (namesSource(values)) {
-    const { cluster, surveys } = await readCluster(values)
-    const object = traceObject(question, { inspections: await surveys(), cluster }, Date.now())
+export const main = lookingCommand<Wishes, TraceObject>({
+  ...{ name: 'trace', flags, usage, kind: 'Trace' },
+  mistakes: words =>
+    words.length === 2 ? [] : [`trace takes two arguments, FROM and TO, and got ${words.length}; see 'switchyard trace --help'`],
+  find: async ({ cluster, surveys }, asked) => {
+    const object = traceObject(questionOf(asked), { inspections: await surveys(), cluster }, Date.now())
     return 'problem' in object ? object : { object }
-  }
-  const { from, to, family } = question
-  const query = new URLSearchParams({ from, to, ...(family === undefined ? {} : { family }) })
-  const answer = await askDaemon<TraceObject>({
-    place: { 'metrics-bind-address': values['metrics-bind-address'] as string | undefined },
-    path: `${tracePath}?${query}`,
-    kind: 'Trace',
-  })
-  if ('object' in answer || !answer.problem.startsWith('nothing answers')) return answer
-  const advice = "to trace without it, name the cluster's objects: --config FILE, --kubeconfig FILE or --manifests FOLDER"
-  return { problem: `${answer.problem}; ${advice}` }
-}
+  },
+  path: asked => {
+    const { from, to, family } = questionOf(asked)
+    return `${tracePath}?${new URLSearchParams({ from, to, ...(family === undefined ? {} : { family }) })}`
+  },
+  text: (found, { path = false, all = false }) => {
+    const width = Math.min(process.stdout.columns ?? 80, 120)
+    return traceText(found, { paint, width, path, most: all ? undefined : mostEndpoints })
+  },
+  status: () => 0,
+})
 
-function print(text: string): number {
-  process.stdout.write(text)
-  return 0
-}
-
-function complain(problem: string): number {
-  process.stderr.write(`switchyard: ${problem}\n`)
-  return 1
+function questionOf({ words: [from = '', to = ''], wishes: { family } }: Asked<Wishes>): TraceQuestion {
+  return { from, to, family }
 }

@@ -1,0 +1,92 @@
+// What plan, verify and trace have in common: they answer from the cluster and the kernel where flags name a source, and else ask the daemon of this
+// node. Takes what is a command's own; gives its `main`.
+import { bool, choice } from '../config/field-type.ts'
+import { parseFlagsOf } from '../config/flag-parser.ts'
+import { type Flags, type FlagValues, flags as runFlags } from '../config/flags.ts'
+import { formatProblem } from '../config/problem.ts'
+import { askDaemon } from './ask-daemon.ts'
+import { plain } from './plain.ts'
+import { type ClusterReading, namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
+import { complain, refuse, say, wordsOf } from './say.ts'
+
+export const lookingFlags: Flags = {
+  ...sourceFlags,
+  'metrics-bind-address': runFlags['metrics-bind-address'],
+  output: { type: choice('text', 'json'), default: 'text', help: 'text or json.', withConfig: 'applies', letter: 'o' },
+  help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
+}
+
+interface LookingWishes {
+  readonly 'metrics-bind-address'?: string
+  readonly output?: 'text' | 'json'
+  readonly help?: boolean
+}
+
+/** Lines of the help, for flags of all three. */
+export const sourceHelp = `  --manifests FOLDER, --config FILE, --kubeconfig FILE, --master URL
+                          where the cluster's objects are; all other flags of 'switchyard run' count as well ('switchyard run --help')`
+export const placeHelp = `  --metrics-bind-address HOST:PORT
+                          where the running Switchyard serves its metrics (default ${runFlags['metrics-bind-address'].default})`
+
+/** The command line: arguments in order, and the command's own flags. */
+export interface Asked<Wishes> {
+  readonly words: readonly string[]
+  readonly wishes: Wishes
+}
+
+export type Found<Answer> = { readonly object: Answer } | { readonly problem: string }
+
+export interface LookingCommand<Wishes, Answer> {
+  /** `plan`; also what it does, as a verb. */
+  readonly name: string
+  readonly flags: Flags
+  readonly usage: string
+  /** What is wrong with the arguments, in words. Absent: it takes none. */
+  readonly mistakes?: (words: readonly string[]) => readonly string[]
+  /** From the cluster and the kernel. May throw, in words for the user. */
+  readonly find: (reading: ClusterReading, asked: Asked<Wishes>) => Promise<Found<Answer>>
+  /** What the daemon is asked, and the kind of the object that it answers with. */
+  readonly path: (asked: Asked<Wishes>) => string
+  readonly kind: string
+  readonly text: (answer: Answer, wishes: Wishes) => string
+  /** Exit status. */
+  readonly status: (answer: Answer) => number
+}
+
+export function lookingCommand<Wishes, Answer>(command: LookingCommand<Wishes, Answer>) {
+  const {
+    flags,
+    usage,
+    mistakes = words => words.map(word => `${command.name} takes no argument ${JSON.stringify(word)}`),
+  } = command
+  return async (argv: readonly string[]): Promise<number> => {
+    const { values, errors, positionals: words } = parseFlagsOf<FlagValues & LookingWishes & Wishes>(flags, argv)
+    if (values.help === true) return say(usage)
+    if (errors.length > 0) return refuse(errors.map(formatProblem))
+    const surplus = surplusFlags(values)
+    const wrong = [...mistakes(words), ...(surplus === undefined ? [] : [surplus])]
+    if (wrong.length > 0) return refuse(wrong)
+    try {
+      const found = await answer(command, { words, wishes: values })
+      if ('problem' in found) return complain(plain(found.problem))
+      const { object } = found
+      const text = values.output === 'json' ? `${JSON.stringify(object, undefined, 2)}\n` : command.text(object, values)
+      return say(text, command.status(object))
+    } catch (error) {
+      return complain(wordsOf(error), error instanceof WrongFlags ? 64 : 1)
+    }
+  }
+}
+
+async function answer<Wishes, Answer>(
+  { name, find, path, kind }: LookingCommand<Wishes, Answer>,
+  asked: Asked<FlagValues & LookingWishes & Wishes>,
+): Promise<Found<Answer>> {
+  const { wishes } = asked
+  if (namesSource(wishes)) return find(await readCluster(wishes), asked)
+  const place = { 'metrics-bind-address': wishes['metrics-bind-address'] }
+  const found = await askDaemon<Answer>({ place, path: path(asked), kind })
+  if ('object' in found || found.refused === true) return found
+  const advice = `to ${name} without it, name the cluster's objects: --config FILE, --kubeconfig FILE or --manifests FOLDER`
+  return { problem: `${found.problem}; ${advice}` }
+}
