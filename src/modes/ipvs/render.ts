@@ -1,5 +1,5 @@
 // Decisions → Desired, anew or for the Services that changed.
-import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
+import { type IpFamily, ofFamily } from '../../model/address.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import { othersDependOn } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
@@ -21,14 +21,11 @@ export interface RenderOptions {
 
 export function render({ desired: before, scope, input, family, abilities }: RenderOptions): Desired {
   const { decisions, settings, node } = input
-  const nodeAddresses = nodePortAddresses(settings, node, family)
-  const localAddresses: ReadonlySet<Address> = new Set(ofFamily(node.interfaceAddresses, family))
+  const addresses = addressFacts(input, family)
   const base: Desired['base'] = isUsed => baseChains({ settings, node, family, isUsed })
   const whole = before === undefined || scope === 'everything'
-  const desired = whole
-    ? startOver(before, { base, settings: settings.ipvs, nodeAddresses, localAddresses, retiringMs: undefined })
-    : before
-  const context: ServiceContext = { node, nodeAddresses, localAddresses, usual: settings.ipvs.scheduler, abilities }
+  const desired = whole ? startOver(before, { base, settings: settings.ipvs, ...addresses, retiringMs: undefined }) : before
+  const context: ServiceContext = { node, ...addresses, usual: settings.ipvs.scheduler, abilities }
   for (const key of whole ? inOrder(decisions) : scope) {
     const ofService = decisions.get(key) ?? []
     const after = ofService.length === 0 ? undefined : renderService(ofService, context)
@@ -43,6 +40,17 @@ function inOrder(decisions: Decisions): readonly ServiceKey[] {
   const first = new Set<ServiceKey>()
   for (const [key, ofService] of decisions) if (othersDependOn(ofService.map(({ servicePort }) => servicePort))) first.add(key)
   return [...new Set([...first, ...decisions.keys()])]
+}
+
+/** Where node ports answer, and what else is the node's own. */
+export function addressFacts(
+  { settings, node }: RenderInput,
+  family: IpFamily,
+): Pick<Desired, 'nodeAddresses' | 'localAddresses'> {
+  return {
+    nodeAddresses: nodePortAddresses(settings, node, family),
+    localAddresses: new Set(ofFamily(node.interfaceAddresses, family)),
+  }
 }
 
 export type DesiredFacts = Pick<Desired, 'base' | 'settings' | 'nodeAddresses' | 'localAddresses' | 'retiringMs'>

@@ -6,7 +6,7 @@ import { destroySet, restoreSetsArgv } from '../../kernel/ipset.ts'
 import type { IptablesTools } from '../../kernel/iptables.ts'
 import { batchArgv, deleteLink, dummyAddressesQuery } from '../../kernel/link.ts'
 import { emptyPlan, type Plan, type Step } from '../../kernel/plan.ts'
-import { type Address, type IpFamily, ofFamily } from '../../model/address.ts'
+import { type IpFamily, ofFamily } from '../../model/address.ts'
 import type { Change, Mode, RenderInput } from '../mode.ts'
 import { chainRoles, ipvsGuardChains } from '../rules/chains.ts'
 import { ruleChanges } from '../rules/changes.ts'
@@ -22,10 +22,9 @@ import { drainContract } from './drain-contract.ts'
 import { feed } from './feed.ts'
 import { serviceLink } from './names.ts'
 import { parse, queries } from './parse.ts'
-import { startOver } from './render.ts'
+import { addressFacts, startOver } from './render.ts'
 import type { Desired, Observed } from './state.ts'
 import { tracer } from './trace.ts'
-import { nodePortAddresses } from './virtual-servers.ts'
 
 export type RetiringIpvsMode = Mode<Desired, Observed>
 
@@ -69,11 +68,8 @@ interface Wanting {
 }
 
 function wantNothing(before: Desired | undefined, { input, family, deadlineMs }: Wanting): Desired {
-  const { settings, node } = input
   if (before !== undefined) return before
-  const nodeAddresses = nodePortAddresses(settings, node, family)
-  const localAddresses: ReadonlySet<Address> = new Set(ofFamily(node.interfaceAddresses, family))
-  const facts = { settings: settings.ipvs, nodeAddresses, localAddresses, retiringMs: deadlineMs }
+  const facts = { settings: input.settings.ipvs, ...addressFacts(input, family), retiringMs: deadlineMs }
   return startOver(undefined, { base: () => noRules.base, ...facts })
 }
 

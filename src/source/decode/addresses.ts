@@ -1,8 +1,8 @@
 // Addresses from outside: parsed, and refused where they can be no destination of forwarded traffic.
 // Gives canonical addresses that share no memory with their source.
 import { type Address, familyOf, type IpFamily, parseAddress } from '../../model/address.ts'
+import { copyText } from '../../model/text.ts'
 import { type DecodeProblem, show, type Warnings } from './problem.ts'
-import { copyText } from './text.ts'
 
 export type SpecialAddress = 'unspecified' | 'loopback' | 'link-local' | 'multicast'
 

@@ -1,6 +1,7 @@
 // discovery.k8s.io/v1 EndpointSlice: raw object → EndpointSlice, or the reason why no proxy uses it.
 import type { IpFamily } from '../../model/address.ts'
 import { type EndpointSlice, type EndpointSlicePort, serviceKey } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import { decodeEndpoint, type EndpointContext } from './endpoint.ts'
 import { type Fields, fieldsAt, listAt, portAt, textAt } from './fields.ts'
 import { annotationsOf, hasLabel, type Identity, labelsOf } from './metadata.ts'
@@ -9,7 +10,6 @@ import { refuse, show, type Warnings } from './problem.ts'
 import type { NotFollowed } from './result.ts'
 import { headlessLabel } from './service.ts'
 import { protocolAt } from './service-ports.ts'
-import { copyText } from './text.ts'
 
 const serviceNameLabel = 'kubernetes.io/service-name'
 const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'

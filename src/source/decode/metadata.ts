@@ -1,10 +1,11 @@
 // metadata of any object: who it is. Takes the raw object, gives a checked identity.
 import type { ObjectKind, ObjectName } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import { type ObjectId, objectId } from '../source.ts'
 import { type Fields, fieldsAt, isFields, textAt } from './fields.ts'
 import { labelAt, subdomainAt } from './names.ts'
 import { show } from './problem.ts'
-import { copyText, shareText } from './text.ts'
+import { shareText } from './text.ts'
 
 export interface Identity {
   readonly id: ObjectId

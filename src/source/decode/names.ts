@@ -1,7 +1,8 @@
 // Which texts are names in Kubernetes (RFC 1123): the guard that keeps blanks, quotes and newlines out of rules.
 import type { ObjectName } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import { refuse, show } from './problem.ts'
-import { copyText, shareText } from './text.ts'
+import { shareText } from './text.ts'
 
 const label = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/
 const subdomain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/

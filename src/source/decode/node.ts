@@ -2,12 +2,13 @@
 // address is still this node.
 import { type Cidr, parseCidr } from '../../model/address.ts'
 import type { Node } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import { usableAddresses } from './addresses.ts'
 import { type Fields, fieldsAt, isFields, listAt, textAt } from './fields.ts'
 import { type Identity, labelsOf } from './metadata.ts'
 import { show, type Warnings } from './problem.ts'
 import { rangeRule } from './source-ranges.ts'
-import { copyText, shareText } from './text.ts'
+import { shareText } from './text.ts'
 
 const zoneLabel = 'topology.kubernetes.io/zone'
 const addressTypes = ['InternalIP', 'ExternalIP']

@@ -2,6 +2,7 @@
 // addresses of another type) are decoded to "off" here, so that nobody downstream has to know the combinations.
 import type { Address } from '../../model/address.ts'
 import type { Service, TrafficPolicy } from '../../model/objects.ts'
+import { copyText } from '../../model/text.ts'
 import { familiesOf, neverForwarded, neverVirtual, usableAddresses } from './addresses.ts'
 import { type ClusterIPs, decodeClusterIPs, decodeIpFamilies } from './cluster-ips.ts'
 import { expectedRange, type Fields, fieldsAt, isInRange, listAt, type NumberRange, portRange, textAt, wordAt } from './fields.ts'
@@ -9,7 +10,7 @@ import { annotationsOf, hasLabel, type Identity, labelsOf } from './metadata.ts'
 import { refuse, show, type Warnings } from './problem.ts'
 import { decodeServicePorts } from './service-ports.ts'
 import { decodeSourceRanges } from './source-ranges.ts'
-import { copyText, shareText } from './text.ts'
+import { shareText } from './text.ts'
 
 const serviceTypes: readonly Service['type'][] = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']
 const trafficPolicies: readonly TrafficPolicy[] = ['Cluster', 'Local']

@@ -1,9 +1,9 @@
 // spec.loadBalancerSourceRanges: who may reach the load balancer's addresses. No ranges means everybody, therefore a bad
 // range may be left out only where another one of its family stays: a typing error never opens what was closed.
 import { type Cidr, familyOf, type IpFamily, ipFamilies, parseCidr } from '../../model/address.ts'
+import { copyText } from '../../model/text.ts'
 import { listAt } from './fields.ts'
 import { refuse, show, type Warnings } from './problem.ts'
-import { copyText } from './text.ts'
 
 const path = 'spec.loadBalancerSourceRanges'
 export const rangeRule = 'a range in CIDR form, like 192.0.2.0/24 or 2001:db8::/32'

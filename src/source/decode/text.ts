@@ -3,8 +3,6 @@
 
 import { copyText } from '../../model/text.ts'
 
-export { copyText } from '../../model/text.ts'
-
 const mostShared = 20_000
 const shared = new Map<string, string>()
 
