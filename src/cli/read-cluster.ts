@@ -18,8 +18,8 @@ import { serviceLink } from '../modes/ipvs/names.ts'
 import type { EarlierDrains } from '../modes/mode.ts'
 import type { Source } from '../source/source.ts'
 import { createStore, type Store } from '../source/store.ts'
-import type { ClusterView } from '../sync/decisions.ts'
-import { type Survey, survey } from '../sync/inspect.ts'
+import { type ClusterView, emptyCluster } from '../sync/decisions.ts'
+import { type Inspection, survey } from '../sync/inspect.ts'
 import type { AnyMode } from '../sync/lane.ts'
 import type { PassInput } from '../sync/pass-input.ts'
 import { drainsIn } from './keep-drains.ts'
@@ -72,12 +72,10 @@ export interface ClusterReading {
   /** Asks the kernel; feeds nothing. */
   readonly exec: Exec
   /** Reads the kernel, each family. Throws CommandError. */
-  surveys(): Promise<readonly Survey[]>
+  surveys(): Promise<readonly Inspection[]>
   /** What ipvs mode left and another mode would let go; empty in ipvs mode, and where nothing is left. Throws CommandError. */
-  retiringSurveys(): Promise<readonly Survey[]>
+  retiringSurveys(): Promise<readonly Inspection[]>
 }
-
-const noServices: ClusterView = { service: () => undefined, slices: () => [], services: () => [] }
 
 /**
  * Throws WrongFlags; and Error in words for the user: the objects cannot be read, or not within the time, or the mode cannot work here.
@@ -94,8 +92,10 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
   const node = nodeFacts(config.nodeName, read.store.node(), interfaceAddresses(serviceLink))
   const input: PassInput = { node, settings: config.traffic, sweep: read.sweep }
   const earlierDrains = drainsIn(await lookAtState(join(config.stateDirectory, stateFileName)))
-  const surveyAll = (modes: readonly AnyMode[], about: { cluster: ClusterView; input: PassInput }): Promise<readonly Survey[]> =>
-    Promise.all(modes.map(mode => survey({ mode, exec, earlierDrains, ...about })))
+  const surveyAll = (
+    modes: readonly AnyMode[],
+    about: { cluster: ClusterView; input: PassInput },
+  ): Promise<readonly Inspection[]> => Promise.all(modes.map(mode => survey({ mode, exec, earlierDrains, ...about })))
   return {
     config,
     source: read.description,
@@ -110,7 +110,7 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
     surveys: () => surveyAll(prepared.modes, { cluster: read.store, input }),
     retiringSurveys: async () => {
       if (prepared.name === 'ipvs' || !(await hasIpvsLeftovers(exec, serviceLink))) return []
-      return surveyAll(prepared.retiring, { cluster: noServices, input: { ...input, sweep: true } })
+      return surveyAll(prepared.retiring, { cluster: emptyCluster, input: { ...input, sweep: true } })
     },
   }
 }

@@ -40,32 +40,29 @@ export class NodeServices {
 
   readonly listeners: Listeners<SyncEvents>
 
-  /** False until the source has told of anything. */
-  get isKnown(): boolean {
-    return this.#cluster !== undefined
+  /** JSON of one Service, for who keeps looking: `null` where there is none; undefined where that is not known yet. */
+  readonly one = (name: string): string | undefined => {
+    const question = this.question()
+    return question === undefined ? undefined : JSON.stringify(serviceDetail(question, name as ServiceKey) ?? null)
   }
 
-  /** JSON of one Service, for who keeps looking: `null` where there is none; undefined where that is not known yet. */
-  readonly one = (name: string): string | undefined =>
-    this.#cluster === undefined ? undefined : JSON.stringify(serviceDetail(this.question(), name as ServiceKey) ?? null)
-
-  /** What the functions of explain/ ask for, as of now. */
-  question(): ServicesQuestion {
+  /** What the functions of explain/ ask for, as of now; undefined until the source has told of anything. */
+  question(): ServicesQuestion | undefined {
+    const cluster = this.#cluster
+    if (cluster === undefined) return undefined
     const { modes, live, clock } = this.#options
     const { nodeName, mode, traffic } = live.config
     return {
-      cluster: this.#cluster ?? nothingKnown,
+      cluster,
       modes: modes(),
       mode,
-      node: nodeFacts(nodeName, this.#cluster?.node(), this.#interfaceAddresses),
+      node: nodeFacts(nodeName, cluster.node(), this.#interfaceAddresses),
       settings: traffic,
       stateOf: this.#states.read(),
       time: new Date(clock.wall()).toISOString(),
     }
   }
 }
-
-const nothingKnown: ServicesQuestion['cluster'] = { service: () => undefined, slices: () => [], services: () => [] }
 
 const usualLimit = 200
 const mostAtOnce = 2000
@@ -75,9 +72,10 @@ const mostCompared = 1000
 const known = ['search', 'name', 'limit', 'service']
 const serviceName = /^[a-z0-9.-]{1,253}\/[a-z0-9.-]{1,253}$/
 
-export function servicesHandler(services: Pick<NodeServices, 'question' | 'isKnown'>): Handler {
+export function servicesHandler(services: Pick<NodeServices, 'question'>): Handler {
   return ({ query }) => {
-    if (!services.isKnown) return textResponse(503, 'Services are not known yet; ask again\n', { 'Retry-After': '1' })
+    const question = services.question()
+    if (question === undefined) return textResponse(503, 'Services are not known yet; ask again\n', { 'Retry-After': '1' })
     const wrong = [...query.keys()].find(key => !known.includes(key) || query.getAll(key).length > 1)
     if (wrong !== undefined) {
       return known.includes(wrong)
@@ -85,11 +83,11 @@ export function servicesHandler(services: Pick<NodeServices, 'question' | 'isKno
         : refuse(`there is no parameter ${JSON.stringify(wrong)}; expected ${known.join(', ')}`)
     }
     const service = query.get('service')
-    return service === null ? list(services, query) : one(services, query, service)
+    return service === null ? list(question, query) : one(question, query, service)
   }
 }
 
-function list(services: Pick<NodeServices, 'question'>, query: URLSearchParams): HttpResponse {
+function list(question: ServicesQuestion, query: URLSearchParams): HttpResponse {
   const search = query.get('search') ?? ''
   const limit = query.get('limit') ?? String(usualLimit)
   if (search.length > longestSearch) return refuse(`search: expected at most ${longestSearch} characters, not ${search.length}`)
@@ -97,15 +95,14 @@ function list(services: Pick<NodeServices, 'question'>, query: URLSearchParams):
     return refuse(`limit: expected a whole number from 1 to ${mostAtOnce}, not ${JSON.stringify(limit)}`)
   }
   const name = query.get('name') ?? undefined
-  return json(serviceList(services.question(), { search, name, limit: Number(limit) }))
+  return json(serviceList(question, { search, name, limit: Number(limit) }))
 }
 
-function one(services: Pick<NodeServices, 'question'>, query: URLSearchParams, key: string): HttpResponse {
+function one(question: ServicesQuestion, query: URLSearchParams, key: string): HttpResponse {
   const other = known.find(name => name !== 'service' && query.has(name))
   if (other !== undefined) return refuse(`${other}: expected nothing beside service, which names one Service`)
   if (!serviceName.test(key))
     return refuse(`service: expected NAMESPACE/NAME, such as default/web, not ${JSON.stringify(key.slice(0, longestSearch))}`)
-  const question = services.question()
   const detail = serviceDetail(question, key as ServiceKey)
   return detail === undefined ? textResponse(404, `${noSuchService(question, key)}\n`) : json(detail)
 }

@@ -13,6 +13,9 @@ export interface ClusterView {
   services(): Iterable<Service>
 }
 
+/** For who wants nothing any more. */
+export const emptyCluster: ClusterView = { service: () => undefined, slices: () => [], services: () => [] }
+
 /** Decides anew for the Services in scope and puts the outcome into `decisions`, which is changed in place. */
 export function updateDecisions(change: {
   readonly decisions: Map<ServiceKey, readonly Decision[]>

@@ -28,9 +28,6 @@ export interface Inspection {
   readonly trace: Tracer
 }
 
-/** Of a process that programs nothing itself. */
-export type Survey = Inspection
-
 // biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
 type AnyMode = Mode<any, any>
 
@@ -72,7 +69,7 @@ export async function survey(options: {
   readonly cluster: ClusterView
   readonly input: PassInput
   readonly earlierDrains?: EarlierDrains
-}): Promise<Survey> {
+}): Promise<Inspection> {
   const { mode, exec, cluster, input, earlierDrains: earlier = new Map() } = options
   const { node, settings, sweep } = input
   const outputs = await runQueries(mode.queries('everything'), exec)

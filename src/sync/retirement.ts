@@ -3,7 +3,7 @@
 import type { Exec } from '../kernel/exec.ts'
 import type { Drain, EarlierDrains, Mode } from '../modes/mode.ts'
 import { backoff } from './coalesce.ts'
-import type { ClusterView } from './decisions.ts'
+import { emptyCluster } from './decisions.ts'
 import { asEarlier } from './drain-keeper.ts'
 import { createSyncEmitter, type SyncEmitter } from './events.ts'
 import { FamilySync } from './family-sync.ts'
@@ -20,9 +20,6 @@ export interface RetirementOptions {
   /** A cheap look whether another mode left anything at all. */
   readonly isAnythingLeft: () => Promise<boolean>
 }
-
-/** Nothing is wanted any more. */
-const noServices: ClusterView = { service: () => undefined, slices: () => [], services: () => [] }
 
 /** Milliseconds between two looks at the connections. */
 const betweenLooks = 5000
@@ -105,7 +102,7 @@ async function drain({ sync, options, tell }: Draining, signal: AbortSignal): Pr
 
 /** Its moments are not those of the mode in force, so nobody hears them. */
 function newSync({ mode, exec, now, earlierDrains }: Pick<RetirementOptions, 'mode' | 'exec' | 'now' | 'earlierDrains'>) {
-  return new FamilySync({ mode, exec, now, earlierDrains, cluster: noServices, events: createSyncEmitter() })
+  return new FamilySync({ mode, exec, now, earlierDrains, cluster: emptyCluster, events: createSyncEmitter() })
 }
 
 /** Ends early when the signal aborts. */
