@@ -3,12 +3,10 @@ import { bool } from '../config/field-type.ts'
 import type { Flags } from '../config/flags.ts'
 import { planObject } from '../explain/plan.ts'
 import { type PlanObject, planPath } from '../explain/plan-object.ts'
-import { asChange } from '../server/explain-handlers.ts'
 import { lookingCommand, lookingFlags, placeHelp, sourceHelp } from './looking-command.ts'
 import { paint } from './paint.ts'
 import { planText } from './plan-text.ts'
-import type { ClusterReading } from './read-cluster.ts'
-import { readParameters } from './read-parameters.ts'
+import { type ClusterReading, compare } from './read-cluster.ts'
 
 export const flags: Flags = {
   ...lookingFlags,
@@ -52,9 +50,5 @@ export const main = lookingCommand<Wishes, PlanObject>({
 })
 
 async function planOf(reading: ClusterReading): Promise<PlanObject> {
-  const { config, modeName: mode, source, input } = reading
-  const inspections = [...(await reading.surveys()), ...(await reading.retiringSurveys())]
-  const parameters = await readParameters(reading, inspections)
-  const facts = { node: config.nodeName, mode, source, sweeps: input.sweep, now: Date.now(), inspections }
-  return planObject({ ...facts, parameters: parameters.map(asChange) })
+  return planObject(await compare(reading, [...(await reading.surveys()), ...(await reading.retiringSurveys())]))
 }

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { type Flags, type FlagValues, flags as runFlags } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
+import type { Comparison } from '../explain/comparison.ts'
 import { createExec, type Exec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import type { Backend } from '../kernel/iptables.ts'
@@ -22,6 +23,7 @@ import { type ClusterView, emptyCluster } from '../sync/decisions.ts'
 import { type Inspection, survey } from '../sync/inspect.ts'
 import type { AnyMode } from '../sync/lane.ts'
 import type { PassInput } from '../sync/pass-input.ts'
+import { wrongParameters } from '../sync/wanted-parameters.ts'
 import { drainsIn } from './keep-drains.ts'
 import { createPlainLogger, type Logger } from './log.ts'
 import { openSource } from './open-source.ts'
@@ -113,6 +115,13 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
       return surveyAll(prepared.retiring, { cluster: emptyCluster, input: { ...input, sweep: true } })
     },
   }
+}
+
+/** What plan and verify are made from. @param inspections the mode's that would run among them. */
+export async function compare(reading: ClusterReading, inspections: readonly Inspection[]): Promise<Comparison> {
+  const { config, modeName: mode, source, input } = reading
+  const parameters = await wrongParameters({ ...config, mode }, inspections)
+  return { node: config.nodeName, mode, source, sweeps: input.sweep, now: Date.now(), inspections, parameters }
 }
 
 /** Throws WrongFlags. */

@@ -6,8 +6,7 @@ import { verifyObject } from '../explain/verify.ts'
 import { type VerifyObject, verifyPath } from '../explain/verify-object.ts'
 import { lookingCommand, lookingFlags, placeHelp, sourceHelp } from './looking-command.ts'
 import { paint } from './paint.ts'
-import type { ClusterReading } from './read-cluster.ts'
-import { readParameters } from './read-parameters.ts'
+import { compare } from './read-cluster.ts'
 import { verifyText } from './verify-text.ts'
 
 export const flags: Flags = {
@@ -42,14 +41,7 @@ Examples:
 
 export const main = lookingCommand<Wishes, VerifyObject>({
   ...{ name: 'verify', flags, usage, kind: 'Verification', path: () => verifyPath },
-  find: async reading => ({ object: await verificationOf(reading) }),
+  find: async reading => ({ object: verifyObject(await compare(reading, await reading.surveys())) }),
   text: (found, { all = false }) => verifyText(found, { paint, most: all ? undefined : mostDrifts }),
   status: ({ clean }) => (clean ? 0 : 1),
 })
-
-async function verificationOf(reading: ClusterReading): Promise<VerifyObject> {
-  const { config, modeName: mode, source, input } = reading
-  const inspections = await reading.surveys()
-  const parameters = await readParameters(reading, inspections)
-  return verifyObject({ node: config.nodeName, mode, source, sweeps: input.sweep, now: Date.now(), inspections, parameters })
-}

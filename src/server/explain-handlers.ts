@@ -1,4 +1,5 @@
 // What the metrics server answers of the kernel: /switchyard/v1/plan and /switchyard/v1/verify. Takes inspections and how things are; knows no socket.
+import type { Comparison } from '../explain/comparison.ts'
 import { planObject } from '../explain/plan.ts'
 import { planPath } from '../explain/plan-object.ts'
 import { verifyObject } from '../explain/verify.ts'
@@ -6,7 +7,8 @@ import { verifyPath } from '../explain/verify-object.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { Inspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
-import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+import { type Handler, type HttpResponse, jsonResponse } from './http.ts'
+import { notNow, orUnreadable, type ReadInspections } from './read-inspections.ts'
 
 export interface ExplainOptions {
   readonly families: readonly IpFamily[]
@@ -15,8 +17,7 @@ export interface ExplainOptions {
   readonly source: string
   /** False while something cannot be read. */
   readonly sweeps: () => boolean
-  /** Shared by all who ask (`SharedInspections`). */
-  readonly inspections: () => Promise<readonly Inspection[]>
+  readonly inspections: ReadInspections
   readonly parameters: (inspections: readonly Inspection[]) => Promise<readonly ParameterState[]>
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -24,41 +25,26 @@ export interface ExplainOptions {
 
 export function explainHandlers(options: ExplainOptions): Readonly<Record<string, Handler>> {
   const { families, node, source } = options
-  const facts = async () => {
+  const compare = async (): Promise<Comparison> => {
     const inspections = await options.inspections()
     const common = { node, source, mode: options.mode(), sweeps: options.sweeps(), now: options.now(), inspections }
     return { ...common, parameters: await options.parameters(inspections) }
   }
-  const answer = (object: (found: Awaited<ReturnType<typeof facts>>) => object): Handler => {
+  const answer = (object: (found: Comparison) => object): Handler => {
     /** All who share an inspection share its words: of a table that was flushed there are many. */
     const said = new WeakMap<readonly Inspection[], HttpResponse>()
     return async () => {
-      const found = await facts().catch((error: unknown) => {
-        return unavailable(`the kernel cannot be read: ${error instanceof Error ? error.message : error}`)
-      })
+      const found = await orUnreadable(compare)
       if ('status' in found) return found
       const missing = families.filter(family => !found.inspections.some(each => each.family === family))
-      if (missing.length > 0) return notYet(missing)
+      if (missing.length > 0) return notNow(`${missing.join(' and ')} cannot be compared`)
       const response = said.get(found.inspections) ?? jsonResponse(200, JSON.stringify(object(found)))
       said.set(found.inspections, response)
       return response
     }
   }
   return {
-    [planPath]: answer(found => planObject({ ...found, parameters: found.parameters.map(asChange) })),
-    [verifyPath]: answer(found => verifyObject(found)),
+    [planPath]: answer(planObject),
+    [verifyPath]: answer(verifyObject),
   }
-}
-
-export function asChange({ name, is, expected, why }: ParameterState) {
-  return { name, from: is ?? null, to: expected, why }
-}
-
-function notYet(missing: readonly IpFamily[]): HttpResponse {
-  const why = 'nothing was programmed yet, the last sync failed, or changes come too thick to look between them'
-  return unavailable(`${missing.join(' and ')} cannot be compared now: ${why}; 'switchyard status' says more, or ask again`)
-}
-
-function unavailable(reason: string): HttpResponse {
-  return textResponse(503, `${reason}\n`, { 'Retry-After': '1' })
 }

@@ -1,6 +1,5 @@
 // Everything that tells others how this node is: health, metrics and configuration over HTTP, health check node ports, Events.
 // Subscribes to named moments, so the flow does not know of it. Takes what the daemon is made of; `close` ends all of it.
-import { release } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
@@ -11,7 +10,6 @@ import { tracePath } from '../explain/trace-object.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
 import type { Backend } from '../kernel/iptables.ts'
-import { createSysctl } from '../kernel/sysctl.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
 import { recordDrains } from '../metrics/record-drains.ts'
@@ -23,10 +21,9 @@ import type { ApiClient } from '../source/kubernetes/client.ts'
 import type { KubernetesSource } from '../source/kubernetes/source.ts'
 import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
-import type { Inspection } from '../sync/inspect.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
 import { wrongParameters } from '../sync/wanted-parameters.ts'
-import { type ExplainOptions, explainHandlers } from './explain-handlers.ts'
+import { explainHandlers } from './explain-handlers.ts'
 import { flagTexts } from './flag-values.ts'
 import { HealthChecks } from './health-checks.ts'
 import { healthHandler } from './health-server.ts'
@@ -35,6 +32,7 @@ import { keepListening, type ListeningServer } from './keep-listening.ts'
 import { metricsHandler } from './metrics-server.ts'
 import { NodeStatus, statusHandler } from './node-status.ts'
 import { guarded } from './page-guard.ts'
+import type { ReadInspections } from './read-inspections.ts'
 import { servePage } from './serve-page.ts'
 import { NodeServices, servicesHandler } from './services.ts'
 import { statusPath } from './status-object.ts'
@@ -59,7 +57,7 @@ export interface ObserverOptions {
   /** bindAddressHardFail and an address that is taken: the process is to end. */
   readonly onFatal: (error: Error) => void
   /** What the kernel holds beside what it should, for those who ask. */
-  readonly inspections: () => Promise<readonly Inspection[]>
+  readonly inspections: ReadInspections
   /** Further paths of the metrics server. */
   readonly routes?: Readonly<Record<string, Handler>>
   readonly clock?: ObserverClock
@@ -135,7 +133,7 @@ export function startObservers(options: ObserverOptions): Observers {
     ...about,
     families,
     sweeps: latest.sweeps,
-    parameters: parametersOf(live),
+    parameters: inspections => wrongParameters(live.config, inspections),
     now: clock.wall,
   })
   const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, now: clock.wall })
@@ -195,15 +193,6 @@ function followCluster(events: SyncEmitter, log: ObserverLog) {
     service: (key: ServiceKey): Service | undefined => cluster?.service(key),
     sweeps: () => sweeps,
     cluster: () => cluster,
-  }
-}
-
-/** Those that are not as the configuration in force wants them. */
-function parametersOf(live: ObserverOptions['live']): ExplainOptions['parameters'] {
-  return inspections => {
-    const { mode, traffic, ipvs, sysctlRoot } = live.config
-    const decisions = inspections.find(({ family }) => family === 'IPv4')?.decisions ?? new Map()
-    return wrongParameters({ mode, traffic, ipvs, decisions, sysctl: createSysctl(sysctlRoot), kernelRelease: release() })
   }
 }
 

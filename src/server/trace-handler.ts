@@ -2,12 +2,11 @@
 import { traceObject } from '../explain/trace.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ClusterView } from '../sync/decisions.ts'
-import type { Inspection } from '../sync/inspect.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+import { notNow, orUnreadable, type ReadInspections } from './read-inspections.ts'
 
 export interface TraceOptions {
-  /** Shared by all who ask (`SharedInspections`). */
-  readonly inspections: () => Promise<readonly Inspection[]>
+  readonly inspections: ReadInspections
   /** Undefined before the source told anything. */
   readonly cluster: () => ClusterView | undefined
   /** Milliseconds since 1970. */
@@ -25,13 +24,10 @@ export function traceHandler({ inspections, cluster, now }: TraceOptions): Handl
     if (from.length + to.length > longest) return refused('FROM and TO are longer than any name')
     if (!isFamily(family)) return refused(`family is IPv4 or IPv6, not ${JSON.stringify(family)}`)
     const known = cluster()
-    if (known === undefined) return notNow
-    const found = await inspections().catch((error: unknown) => {
-      const reason = `the kernel cannot be read: ${error instanceof Error ? error.message : error}`
-      return textResponse(503, `${reason}\n`, { 'Retry-After': '1' })
-    })
+    if (known === undefined) return notTraced
+    const found = await orUnreadable(inspections)
     if ('status' in found) return found
-    if (found.length === 0) return notNow
+    if (found.length === 0) return notTraced
     const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
     return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
   }
@@ -45,7 +41,4 @@ function refused(problem: string): HttpResponse {
   return textResponse(400, `${problem}\n`)
 }
 
-const why = 'nothing was programmed yet, the last sync failed, or changes come too thick to look between them'
-const notNow = textResponse(503, `the kernel cannot be traced now: ${why}; 'switchyard status' says more, or ask again\n`, {
-  'Retry-After': '1',
-})
+const notTraced = notNow('the kernel cannot be traced')

@@ -1,8 +1,10 @@
 // Kernel parameters on which Services depend, as they are and as the daemon keeps them: for those who look and change nothing.
-import type { IpvsSettings } from '../config/config.ts'
-import type { Sysctl } from '../kernel/sysctl.ts'
-import { servesLocalhostNodePorts, type TrafficSettings } from '../model/node.ts'
+import { release } from 'node:os'
+import type { Config } from '../config/config.ts'
+import { createSysctl } from '../kernel/sysctl.ts'
+import { servesLocalhostNodePorts } from '../model/node.ts'
 import type { Decisions } from '../modes/mode.ts'
+import type { Inspection } from './inspect.ts'
 import { plannedIpvsSysctls } from './ipvs-duties.ts'
 import { routeLocalnet } from './route-localnet.ts'
 
@@ -17,28 +19,24 @@ export interface ParameterState {
   readonly consequence: string
 }
 
-export interface ParameterOptions {
-  readonly mode: string
-  readonly traffic: TrafficSettings
-  readonly ipvs: IpvsSettings
-  /** Of IPv4: whether any Service has a node port decides on route_localnet. */
-  readonly decisions: Decisions
-  readonly sysctl: Sysctl
-  /** As `uname -r` prints it. */
-  readonly kernelRelease: string
+/** `mode`: the one that runs, or would run. */
+type Settings = Pick<Config, 'mode' | 'traffic' | 'ipvs' | 'sysctlRoot'>
+
+/** Those that are not as they should be. Reads only. @param inspections of that mode. */
+export async function wrongParameters(
+  settings: Settings,
+  inspections: readonly Pick<Inspection, 'family' | 'decisions'>[],
+): Promise<readonly ParameterState[]> {
+  const sysctl = createSysctl(settings.sysctlRoot)
+  const decisions = inspections.find(({ family }) => family === 'IPv4')?.decisions ?? new Map()
+  const states = wanted(settings, decisions).map(async parameter => ({ ...parameter, is: await sysctl.read(parameter.name) }))
+  return (await Promise.all(states)).filter(({ is, expected }) => is !== expected)
 }
 
-/** Those that are not as they should be. Reads only. */
-export async function wrongParameters(options: ParameterOptions): Promise<readonly ParameterState[]> {
-  const states = await Promise.all(
-    wanted(options).map(async parameter => ({ ...parameter, is: await options.sysctl.read(parameter.name) })),
-  )
-  return states.filter(({ is, expected }) => is !== expected)
-}
-
-function wanted({ mode, traffic, ipvs, decisions, kernelRelease }: ParameterOptions): readonly Omit<ParameterState, 'is'>[] {
+/** @param decisions of IPv4: whether any Service has a node port decides on route_localnet. */
+function wanted({ mode, traffic, ipvs }: Settings, decisions: Decisions): readonly Omit<ParameterState, 'is'>[] {
   if (mode === 'ipvs') {
-    return plannedIpvsSysctls(ipvs, { kernelRelease }).map(({ name, value, why, consequence = '' }) => {
+    return plannedIpvsSysctls(ipvs, { kernelRelease: release() }).map(({ name, value, why, consequence = '' }) => {
       return { name, expected: String(value), why, consequence }
     })
   }
