@@ -43,6 +43,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
     'cli/run.ts',
     'cli/version.ts',
     'kernel/ipvs-leftovers.ts',
+    'kernel/kernel-options.ts',
     'kernel/looking-exec.ts',
     'kernel/module-facts.ts',
     'kernel/probe.ts',

@@ -7,6 +7,7 @@ import { formatProblem } from '../config/problem.ts'
 import { parseSocketAddress } from '../config/socket-address.ts'
 import { hostPort, parseAddress } from '../model/address.ts'
 import { serverHeader } from '../server/http.ts'
+import { type HttpAnswer, httpGet } from './http-get.ts'
 import { plain } from './plain.ts'
 
 /** `refused`: it answers, and what it was asked for is wrong or not there. */
@@ -35,10 +36,9 @@ export async function askDaemon<T>(options: {
   if ('problem' in found) return found
   const { at } = found
   try {
-    const response = await fetch(`http://${at}${path}`, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
-    const body = await response.text()
-    if (response.ok) return read(at, kind, body)
-    return refusalOf(at, response, plain(body))
+    const response = await httpGet(`http://${at}${path}`, timeoutMs)
+    if (response.status === 200) return read(at, kind, response.body)
+    return refusalOf(at, response)
   } catch (error) {
     return { problem: noAnswer(at, error) }
   }
@@ -75,8 +75,9 @@ function read<T>(at: string, kind: string, body: string): DaemonAnswer<T> {
   return { problem: `what answers at ${at} is no Switchyard` }
 }
 
-function refusalOf(at: string, { status, headers }: Response, reason: string): DaemonAnswer<never> {
-  const isOurs = headers.get('server') === serverHeader
+function refusalOf(at: string, { status, server, body }: HttpAnswer): DaemonAnswer<never> {
+  const reason = plain(body)
+  const isOurs = server === serverHeader
   if (!isOurs)
     return { problem: `what answers at ${at} is no Switchyard (HTTP ${status}); is kube-proxy still running on this node?` }
   if (status === 404 && reason.startsWith('there is no /'))
@@ -89,6 +90,6 @@ function refusalOf(at: string, { status, headers }: Response, reason: string): D
 function noAnswer(at: string, error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `${at} takes connections and says nothing; is that port Switchyard's?`
-  const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? ` (${error.cause.code})` : ''
+  const code = error instanceof Error && 'code' in error ? ` (${error.code})` : ''
   return `nothing answers at ${at}${code}; is switchyard running on this node (in its network namespace)? --metrics-bind-address names another place`
 }

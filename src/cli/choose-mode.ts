@@ -18,15 +18,25 @@ export async function chooseMode(options: {
   readonly config: Config
   readonly exec: Exec
   readonly log: Logger
+  /** False: for a command that looks. No module is loaded, so not all can be told for certain. */
   readonly mayLoad?: boolean
+  readonly probe?: typeof probeIpvs
 }): Promise<ChosenMode> {
-  const { config, exec, log, mayLoad = true } = options
+  const { config, exec, log, mayLoad = true, probe = probeIpvs } = options
   if (config.mode === 'iptables') return { mode: 'iptables' }
-  const support = await probeIpvs({ exec, scheduler: config.ipvs.scheduler, schedulers: ipvsSchedulers, mayLoad })
+  const support = await probe({ exec, scheduler: config.ipvs.scheduler, schedulers: ipvsSchedulers, mayLoad })
+  const mayFall = config.ipvs.whenUnavailable === 'fallback'
   for (const note of support.notes) log.info(note)
+  for (const doubt of support.doubts) {
+    if (mayLoad) log.info(doubt)
+    else log.warn(`${doubt}. Where it has not, 'switchyard run' ${mayFall ? 'runs in iptables mode instead' : 'does not start'}`)
+  }
   const reason = whyNotIpvs(support)
   if (reason === undefined) return { mode: 'ipvs', support }
-  if (config.ipvs.whenUnavailable === 'fail') throw new Error(`${reason}; ${advice}`)
-  log.error(`${reason}. Running in iptables mode instead (ipvs.unavailable: fallback); /proxyMode says iptables`)
+  if (!mayFall) throw new Error(`${reason}; ${advice}`)
+  const instead = mayLoad
+    ? 'Running in iptables mode instead (ipvs.unavailable: fallback); /proxyMode says iptables'
+    : "'switchyard run' runs in iptables mode instead (ipvs.unavailable: fallback), and so this is what is looked at"
+  log.error(`${reason}. ${instead}`)
   return { mode: 'iptables' }
 }

@@ -25,8 +25,9 @@ const mostLines = 40
 const usage = `Usage: switchyard plan [FLAGS OF run] [-o json] [--summary | --all]
 
 What would change in this node's kernel if 'switchyard run' with the same flags started now: chains, rules, sets, virtual servers, addresses and
-kernel parameters, by Service. Works beside a running kube-proxy or Switchyard and changes nothing. Without flags that name a source it asks the
-Switchyard that runs on this node what it has to repair.
+kernel parameters, by Service. Works beside a running kube-proxy or Switchyard and changes nothing. Where 'switchyard run'
+would not start, or would fall back to another mode, it says so. Without flags that name a source it asks the Switchyard that runs on this node
+what it has to repair.
 
 ${sourceHelp}
   -o, --output FORMAT     text (default) or json

@@ -12,8 +12,10 @@ export interface IpvsSupport {
   readonly missing: readonly string[]
   /** Of the schedulers that were asked for; no virtual server may name one of these. */
   readonly missingSchedulers: ReadonlySet<string>
-  /** What could not be told, and what only some Services need and is not there. */
+  /** What only some Services need and is not there. */
   readonly notes: readonly string[]
+  /** What could not be told, and counts as there. */
+  readonly doubts: readonly string[]
 }
 
 /** What was found out, before it is judged. */
@@ -110,7 +112,8 @@ export function judge(evidence: IpvsEvidence, { scheduler, schedulers }: Wishes)
   return {
     missing: [...missingModules(verdicts), ...missingTools(evidence), ...missingScheduler(scheduler, schedulers, evidence)],
     missingSchedulers,
-    notes: [...unclear([...verdicts, verdictOn(schedulerModule(scheduler), evidence)]), ...withoutSourceRanges(evidence)],
+    notes: withoutSourceRanges(evidence),
+    doubts: unclear([...verdicts, verdictOn(schedulerModule(scheduler), evidence)]),
   }
 }
 

@@ -1,7 +1,8 @@
-// Which kernel modules this kernel has: by what it holds now, and by the lists that depmod(8) made of its module folder.
+// Which kernel modules this kernel has: by what it holds now, and by the lists that depmod(8) made of its module folder, or by what it was built with.
 // Takes folders, gives facts, and from facts a verdict with three answers; loads nothing.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type KernelOptions, optionOf, readKernelOptions } from './kernel-options.ts'
 
 export type Verdict =
   | { readonly answer: 'supported' }
@@ -16,6 +17,8 @@ export interface ModuleFacts {
   readonly folder: string
   /** kernel.modules_disabled: what is not loaded by now never will be. */
   readonly loadingDisabled: boolean
+  /** What the kernel was built with; undefined where that is not to be seen. */
+  readonly options: KernelOptions | undefined
 }
 
 /** @param host.root below which /proc, /sys and /lib/modules are; `host.release` as `uname -r` prints it. */
@@ -31,6 +34,7 @@ export async function readModuleFacts(host: { readonly root: string; readonly re
     available: loadable === undefined ? undefined : new Set([...filesIn(builtIn), ...filesIn(loadable)]),
     folder,
     loadingDisabled: (await read('/proc/sys/kernel/modules_disabled'))?.trim() === '1',
+    options: await readKernelOptions(host),
   }
 }
 
@@ -38,8 +42,13 @@ export async function readModuleFacts(host: { readonly root: string; readonly re
  * Without trying it. A process that may load no module still gets one that it needs: the kernel itself loads ip_vs_mh, a set type or
  * the dummy link when they are first asked for.
  */
-export function verdictOf(name: string, { present, available, folder, loadingDisabled }: ModuleFacts): Verdict {
+export function verdictOf(name: string, { present, available, folder, loadingDisabled, options }: ModuleFacts): Verdict {
   if (present.has(name)) return { answer: 'supported' }
+  if (available === undefined && options !== undefined) {
+    const chosen = options.chosen.get(optionOf(name))
+    if (chosen === 'built in') return { answer: 'supported' }
+    if (chosen === undefined) return { answer: 'unsupported', reason: `not chosen in ${options.path}` }
+  }
   if (available === undefined) return { answer: 'could not tell', reason: `${folder}/modules.dep cannot be read here` }
   if (!available.has(name)) return { answer: 'unsupported', reason: `${folder} has no such module` }
   if (loadingDisabled) return { answer: 'unsupported', reason: 'kernel.modules_disabled forbids loading it' }

@@ -29,6 +29,17 @@ describe('a question to the daemon', () => {
     assert.deepEqual(await ask(at), { object: status })
   })
 
+  it('is answered at a port that a browser would not ask', async context => {
+    const status = { apiVersion: 'switchyard/v1', kind: 'Status', families: [] }
+    const handler = routed({ '/switchyard/v1/status': () => jsonResponse(200, JSON.stringify(status)) })
+    const server = await openServer({
+      ...{ at: { host: '127.0.0.1', port: 10_080 }, handler },
+      onError: error => assert.fail(String(error)),
+    })
+    context.after(() => server.close())
+    assert.deepEqual(await ask('127.0.0.1:10080'), { object: status })
+  })
+
   it('finds nobody', async () => {
     const at = `127.0.0.1:${await freePort()}`
     const expected = `nothing answers at ${at} (ECONNREFUSED); is switchyard running on this node (in its network namespace)?`

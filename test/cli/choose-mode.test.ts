@@ -44,6 +44,34 @@ describe('chooseMode', () => {
     await assert.rejects(chooseMode({ config: configured('ipvs', 'fail'), exec: bare, log }), expected)
   })
 
+  it('tells who only looks what the daemon would do where it cannot be told', async () => {
+    lines.splice(0)
+    for (const [whenUnavailable, expected] of [
+      ['fail', /^cannot tell whether this kernel has .*; taken as there\. Where it has not, 'switchyard run' does not start$/],
+      ['fallback', /Where it has not, 'switchyard run' runs in iptables mode instead$/],
+    ] as const) {
+      const support = {
+        missing: [],
+        missingSchedulers: new Set<string>(),
+        notes: [],
+        doubts: ['cannot tell whether this kernel has x; taken as there'],
+      }
+      const looking = {
+        config: configured('ipvs', whenUnavailable),
+        exec: capable,
+        log,
+        mayLoad: false,
+        probe: async () => support,
+      }
+      assert.equal((await chooseMode(looking)).mode, 'ipvs')
+      const said = lines.splice(0).map(({ msg }) => msg)
+      assert.match(said[0] ?? '', expected)
+    }
+    const fallback = { config: configured('ipvs', 'fallback'), exec: bare, log, mayLoad: false }
+    assert.deepEqual(await chooseMode(fallback), { mode: 'iptables' })
+    assert.match(errors().join('\n'), /'switchyard run' runs in iptables mode instead \(ipvs\.unavailable: fallback\)/)
+  })
+
   it('falls back to iptables mode where it may, and says so as an error', async () => {
     assert.deepEqual(await chooseMode({ config: configured('ipvs', 'fallback'), exec: bare, log }), { mode: 'iptables' })
     const [message = '', ...more] = errors()

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { CommandError, type CommandFailure, type Exec } from '../../src/kernel/exec.ts'
 import { type IpvsSupport, probeIpvs, whyNotIpvs } from '../../src/kernel/ipvs-probe.ts'
 import { ipvsSchedulers } from '../../src/model/ipvs-scheduler.ts'
@@ -33,6 +34,8 @@ interface Host {
   /** What fails, by the command or its beginning; all else works. */
   readonly failing?: Answers
   readonly scheduler?: string
+  /** As for a command that looks. */
+  readonly mayLoad?: boolean
 }
 
 const debian = { [`${folder}/modules.dep`]: modulesDep, [`${folder}/modules.builtin`]: 'kernel/drivers/net/dummy.ko\n' }
@@ -51,16 +54,17 @@ async function probe({
   files = debian,
   failing = {},
   scheduler = 'rr',
+  mayLoad = true,
 }: Host): Promise<IpvsSupport & { ran: readonly string[] }> {
   const root = await mkdtemp(join(tmpdir(), 'switchyard-ipvs-'))
   try {
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(root, path)), { recursive: true })
-      await writeFile(join(root, path), text)
+      await writeFile(join(root, path), path.endsWith('.gz') ? gzipSync(text) : text)
     }
     const ran: string[] = []
     const exec = answering(failing, ran)
-    return { ...(await probeIpvs({ exec, scheduler, schedulers: ipvsSchedulers, host: { root, release } })), ran }
+    return { ...(await probeIpvs({ exec, scheduler, schedulers: ipvsSchedulers, host: { root, release }, mayLoad })), ran }
   } finally {
     await rm(root, { recursive: true })
   }
@@ -74,8 +78,8 @@ const noIpvs = { 'ipvsadm -l': ['failed', "Can't initialize ipvs: Protocol not a
 
 describe('probeIpvs', () => {
   it('finds nothing missing on a usual host, and knows its schedulers', async () => {
-    const { missing, missingSchedulers, notes } = await probe({})
-    assert.deepEqual([missing, notes], [[], []])
+    const { missing, missingSchedulers, notes, doubts } = await probe({})
+    assert.deepEqual([missing, notes, doubts], [[], [], []])
     assert.deepEqual(
       ipvsSchedulers.filter(name => !missingSchedulers.has(name)),
       ['rr', 'sh'],
@@ -127,6 +131,13 @@ describe('probeIpvs', () => {
       failing: { modprobe: ['failed', 'modprobe: FATAL: Module not found in directory /lib/modules/x'] },
       missing: [],
       notes: [/cannot tell whether .*; taken as there/],
+    },
+    {
+      title: 'a kernel that was built without IPVS, for a command that must not ask it: the kernel tells what it was built with',
+      files: { 'proc/config.gz': 'CONFIG_IP_SET=y\nCONFIG_IP_SET_HASH_IP=y\n# CONFIG_IP_VS is not set\nCONFIG_DUMMY=m\n' },
+      mayLoad: false,
+      missing: [/^it needs the kernel modules ip_vs, ip_set_bitmap_port, .*, xt_set, .*\(not chosen in \/proc\/config\.gz\)$/],
+      notes: [/^cannot tell whether this kernel has dummy \(/, /does not have xt_ipvs \(not chosen in /],
     },
     {
       title: 'a container that may not load modules: the kernel loads them itself when they are needed',
@@ -189,7 +200,8 @@ describe('probeIpvs', () => {
   ]
   for (const { title, missing: expected, notes: expectedNotes = [], ...host } of rows) {
     it(title, async () => {
-      const { missing, notes } = await probe(host)
+      const { missing, ...others } = await probe(host)
+      const notes = [...others.doubts, ...others.notes]
       assert.equal(missing.length, expected.length, missing.join('\n'))
       for (const [index, pattern] of expected.entries()) assert.match(missing[index] ?? '', pattern)
       assert.equal(notes.length, expectedNotes.length, notes.join('\n'))
@@ -207,7 +219,7 @@ describe('probeIpvs', () => {
 
 describe('whyNotIpvs', () => {
   it('is one sentence that names all, and nothing where nothing is missing', () => {
-    const support = { missing: [], missingSchedulers: new Set<string>(), notes: ['unclear'] }
+    const support = { missing: [], missingSchedulers: new Set<string>(), notes: [], doubts: ['unclear'] }
     assert.equal(whyNotIpvs(support), undefined)
     assert.equal(
       whyNotIpvs({ ...support, missing: ['it needs this', 'it needs that'] }),
