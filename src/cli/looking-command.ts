@@ -8,6 +8,7 @@ import { askDaemon } from './ask-daemon.ts'
 import { plain } from './plain.ts'
 import { type ClusterReading, namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { complain, refuse, say, wordsOf } from './say.ts'
+import { span } from './span.ts'
 
 export const lookingFlags: Flags = {
   ...sourceFlags,
@@ -36,6 +37,12 @@ export interface Asked<Wishes> {
 
 export type Found<Answer> = { readonly object: Answer } | { readonly problem: string }
 
+/** RFC 3339. */
+interface Times {
+  readonly time: string
+  readonly readAt: string
+}
+
 export interface LookingCommand<Wishes, Answer> {
   /** `plan`; also what it does, as a verb. */
   readonly name: string
@@ -53,7 +60,7 @@ export interface LookingCommand<Wishes, Answer> {
   readonly status: (answer: Answer) => number
 }
 
-export function lookingCommand<Wishes, Answer>(command: LookingCommand<Wishes, Answer>) {
+export function lookingCommand<Wishes, Answer extends Times>(command: LookingCommand<Wishes, Answer>) {
   const {
     flags,
     usage,
@@ -70,12 +77,21 @@ export function lookingCommand<Wishes, Answer>(command: LookingCommand<Wishes, A
       const found = await answer(command, { words, wishes: values })
       if ('problem' in found) return complain(plain(found.problem))
       const { object } = found
-      const text = values.output === 'json' ? `${JSON.stringify(object, undefined, 2)}\n` : command.text(object, values)
+      const text =
+        values.output === 'json'
+          ? `${JSON.stringify(object, undefined, 2)}\n`
+          : `${command.text(object, values)}${ageText(object)}`
       return say(text, command.status(object))
     } catch (error) {
       return complain(wordsOf(error), error instanceof WrongFlags ? 64 : 1)
     }
   }
+}
+
+/** The daemon lets all who ask share a reading for a while. */
+export function ageText({ time, readAt }: Times): string {
+  const milliseconds = Date.parse(time) - Date.parse(readAt)
+  return milliseconds > 1000 ? `As the kernel was read ${span(time, readAt)} ago.\n` : ''
 }
 
 async function answer<Wishes, Answer>(

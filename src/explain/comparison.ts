@@ -17,8 +17,10 @@ export interface Comparison {
   readonly parameters: readonly ParameterState[]
 }
 
-export function headOf<Kind extends string>(kind: Kind, { node, mode, source, sweeps, now }: Comparison) {
-  return { apiVersion: 'switchyard/v1', kind, time: new Date(now).toISOString(), node, mode, source, sweeps } as const
+export function headOf<Kind extends string>(kind: Kind, { node, mode, source, sweeps, now, inspections }: Comparison) {
+  const readAt = Math.min(now, ...inspections.map(inspection => inspection.readAt))
+  const times = { time: new Date(now).toISOString(), readAt: new Date(readAt).toISOString() }
+  return { apiVersion: 'switchyard/v1', kind, ...times, node, mode, source, sweeps } as const
 }
 
 /** The fixed part first, then by namespace and name. */

@@ -8,6 +8,8 @@ export interface PlanObject {
   readonly apiVersion: 'switchyard/v1'
   readonly kind: 'Plan'
   readonly time: string
+  /** When the kernel was read; at most a few seconds before. */
+  readonly readAt: string
   readonly node: string
   /** What runs, or would run. */
   readonly mode: string

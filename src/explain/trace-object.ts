@@ -11,6 +11,8 @@ export interface TraceObject {
   readonly apiVersion: 'switchyard/v1'
   readonly kind: 'Trace'
   readonly time: string
+  /** When the kernel was read; at most a few seconds before. */
+  readonly readAt: string
   readonly node: string
   readonly mode: string
   readonly from: TraceSender

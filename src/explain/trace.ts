@@ -54,6 +54,7 @@ export function traceObject(question: TraceQuestion, facts: TraceFacts, time: nu
     apiVersion: 'switchyard/v1',
     kind: 'Trace',
     time: new Date(time).toISOString(),
+    readAt: new Date(inspection.readAt).toISOString(),
     node: inspection.node.name,
     mode: inspection.mode,
     ...{ from, to },

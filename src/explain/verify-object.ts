@@ -8,6 +8,8 @@ export interface VerifyObject {
   readonly apiVersion: 'switchyard/v1'
   readonly kind: 'Verification'
   readonly time: string
+  /** When the kernel was read; at most a few seconds before. */
+  readonly readAt: string
   readonly node: string
   readonly mode: string
   /** `manifests in /etc/switchyard`, `the API server at https://10.0.0.1:6443`. */

@@ -7,7 +7,8 @@ import { verifyPath } from '../explain/verify-object.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { Inspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
-import { type Handler, type HttpResponse, jsonResponse } from './http.ts'
+import { type Handler, jsonResponse, textResponse } from './http.ts'
+import { queryProblem } from './query.ts'
 import { notNow, orUnreadable, type ReadInspections } from './read-inspections.ts'
 
 export interface ExplainOptions {
@@ -23,6 +24,11 @@ export interface ExplainOptions {
   readonly now: () => number
 }
 
+/** As JSON, without the time and the brace that opens it. */
+function wordsOf({ time: _, ...object }: { readonly time: string }): string {
+  return JSON.stringify(object).slice(1)
+}
+
 export function explainHandlers(options: ExplainOptions): Readonly<Record<string, Handler>> {
   const { families, node, source } = options
   const compare = async (): Promise<Comparison> => {
@@ -30,17 +36,19 @@ export function explainHandlers(options: ExplainOptions): Readonly<Record<string
     const common = { node, source, mode: options.mode(), sweeps: options.sweeps(), now: options.now(), inspections }
     return { ...common, parameters: await options.parameters(inspections) }
   }
-  const answer = (object: (found: Comparison) => object): Handler => {
-    /** All who share an inspection share its words: of a table that was flushed there are many. */
-    const said = new WeakMap<readonly Inspection[], HttpResponse>()
-    return async () => {
+  const answer = (object: (found: Comparison) => { readonly time: string }): Handler => {
+    /** All who share an inspection share its words, but for the time of the answer: of a table that was flushed there are many. */
+    const said = new WeakMap<readonly Inspection[], string>()
+    return async ({ query }) => {
+      const problem = queryProblem(query, [])
+      if (problem !== undefined) return textResponse(400, `${problem}\n`)
       const found = await orUnreadable(compare)
       if ('status' in found) return found
       const missing = families.filter(family => !found.inspections.some(each => each.family === family))
       if (missing.length > 0) return notNow(`${missing.join(' and ')} cannot be compared`)
-      const response = said.get(found.inspections) ?? jsonResponse(200, JSON.stringify(object(found)))
-      said.set(found.inspections, response)
-      return response
+      const words = said.get(found.inspections) ?? wordsOf(object(found))
+      said.set(found.inspections, words)
+      return jsonResponse(200, `{"time":"${new Date(found.now).toISOString()}",${words}`)
     }
   }
   return {

@@ -8,6 +8,7 @@ import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterState, SyncEvents } from '../sync/events.ts'
 import type { Listeners } from '../sync/subscribe.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+import { queryProblem } from './query.ts'
 import { ServiceStates } from './service-states.ts'
 
 export interface NodeServicesOptions {
@@ -76,12 +77,8 @@ export function servicesHandler(services: Pick<NodeServices, 'question'>): Handl
   return ({ query }) => {
     const question = services.question()
     if (question === undefined) return textResponse(503, 'Services are not known yet; ask again\n', { 'Retry-After': '1' })
-    const wrong = [...query.keys()].find(key => !known.includes(key) || query.getAll(key).length > 1)
-    if (wrong !== undefined) {
-      return known.includes(wrong)
-        ? refuse(`${wrong} is there twice; expected once`)
-        : refuse(`there is no parameter ${JSON.stringify(wrong)}; expected ${known.join(', ')}`)
-    }
+    const problem = queryProblem(query, known)
+    if (problem !== undefined) return refuse(problem)
     const service = query.get('service')
     return service === null ? list(question, query) : one(question, query, service)
   }

@@ -3,6 +3,7 @@ import { traceObject } from '../explain/trace.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
+import { queryProblem } from './query.ts'
 import { notNow, orUnreadable, type ReadInspections } from './read-inspections.ts'
 
 export interface TraceOptions {
@@ -18,6 +19,8 @@ const longest = 600
 
 export function traceHandler({ inspections, cluster, now }: TraceOptions): Handler {
   return async ({ query }) => {
+    const problem = queryProblem(query, ['from', 'to', 'family'])
+    if (problem !== undefined) return refused(problem)
     const [from, to] = [query.get('from') ?? '', query.get('to') ?? '']
     const family = query.get('family') ?? undefined
     if (from === '' || to === '') return refused('ask with ?from=FROM&to=TO, as `switchyard trace --help` explains them')

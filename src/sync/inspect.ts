@@ -16,6 +16,8 @@ export interface Inspection {
   readonly family: IpFamily
   /** Name of the mode. */
   readonly mode: string
+  /** When the kernel had been read, milliseconds since 1970. */
+  readonly readAt: number
   readonly decisions: Decisions
   readonly node: NodeFacts
   readonly settings: TrafficSettings
@@ -48,6 +50,7 @@ export function inspection(found: {
   return {
     family: mode.family,
     mode: mode.name,
+    readAt: Date.now(),
     decisions,
     node,
     settings,

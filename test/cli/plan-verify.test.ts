@@ -1,6 +1,7 @@
 // The command lines of plan and verify, and their text from objects made by hand.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { ageText } from '../../src/cli/looking-command.ts'
 import { main as plan } from '../../src/cli/plan.ts'
 import { planText } from '../../src/cli/plan-text.ts'
 import type { Paint } from '../../src/cli/table.ts'
@@ -57,7 +58,7 @@ const change = (fields: Partial<PlannedChange>): PlannedChange => {
 }
 
 function planWith(changes: readonly PlannedChange[]): PlanObject {
-  const head = { apiVersion: 'switchyard/v1', kind: 'Plan', time: '2026-01-01T00:00:00.000Z' } as const
+  const head = { apiVersion: 'switchyard/v1', kind: 'Plan', time: '2026-01-01T00:00:00.000Z', readAt: '' } as const
   const totals = { written: 1, removed: 0, lines: 4 }
   const services = changes.length === 0 ? [] : [{ service: 'default/web', changes }]
   const families = [{ family: 'IPv4', mode: 'iptables', totals, services, kept: [] }] as const
@@ -104,6 +105,18 @@ describe('planText', () => {
   })
 })
 
+describe('the age of an answer', () => {
+  for (const [readAt, says] of [
+    ['2026-01-01T00:00:10.000Z', ''],
+    ['2026-01-01T00:00:09.100Z', ''],
+    ['2026-01-01T00:00:07.900Z', 'As the kernel was read 2 s ago.\n'],
+    // A daemon that does not tell.
+    ['', ''],
+  ] as const) {
+    it(`is said from a second on: ${readAt}`, () => assert.equal(ageText({ time: '2026-01-01T00:00:10.000Z', readAt }), says))
+  }
+})
+
 describe('verifyText', () => {
   const drift: VerifiedDrift = {
     family: 'IPv6',
@@ -117,6 +130,7 @@ describe('verifyText', () => {
       apiVersion: 'switchyard/v1',
       kind: 'Verification',
       time: '',
+      readAt: '',
       node: 'node1',
       mode: 'ipvs',
       source: 'a test',

@@ -7,6 +7,7 @@ import type { TraceObject } from '../../src/explain/trace-object.ts'
 const trace: TraceObject = {
   apiVersion: 'switchyard/v1',
   kind: 'Trace',
+  readAt: '',
   time: '2026-08-02T12:00:00.000Z',
   node: 'node1',
   mode: 'ipvs',

@@ -12,7 +12,7 @@ const scenario = loadScenario('clusterip')
 const exec = goldenKernel(scenario, 'iptables', 'IPv4')
 const parameter = { name: 'net.x', is: '0', expected: '1', why: 'a test', consequence: 'without it nothing works' }
 
-async function get(path: string, fields: Partial<ExplainOptions> = {}) {
+async function get(path: string, fields: Partial<ExplainOptions> = {}, query = '') {
   const found = await surveyOf(scenario, exec, { mode: 'iptables', family: 'IPv4' })
   const handler = explainHandlers({
     ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => 0 },
@@ -21,7 +21,7 @@ async function get(path: string, fields: Partial<ExplainOptions> = {}) {
     ...fields,
   })[path]
   assert.ok(handler !== undefined)
-  return handler({ path, query: new URLSearchParams(), accept: undefined })
+  return handler({ path, query: new URLSearchParams(query), accept: undefined })
 }
 
 describe('/switchyard/v1/verify', () => {
@@ -59,6 +59,31 @@ it('/switchyard/v1/plan tells what would change', async () => {
     families[0]?.services.map(({ service }) => service),
     [null],
   )
+})
+
+it('refuses a parameter: there is none', async () => {
+  for (const path of ['/switchyard/v1/plan', '/switchyard/v1/verify']) {
+    const { status, body } = await get(path, {}, 'service=default/web')
+    assert.deepEqual([status, body], [400, 'there is no parameter "service"; expected none\n'])
+  }
+})
+
+it('says of each answer when it was given, and when the kernel was read', async () => {
+  const found = { ...(await surveyOf(scenario, exec, { mode: 'iptables', family: 'IPv4' })), readAt: 1000 }
+  const inspections = [found]
+  let now = 1500
+  const handler = explainHandlers({
+    ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => now },
+    inspections: async () => inspections,
+    parameters: async () => [],
+  })['/switchyard/v1/verify']
+  const ages: number[] = []
+  for (; now < 5000; now += 1000) {
+    const { body } = (await handler?.({ path: '', query: new URLSearchParams(), accept: undefined })) ?? assert.fail()
+    const { time, readAt } = JSON.parse(body) as VerifyObject
+    ages.push(Date.parse(time) - Date.parse(readAt))
+  }
+  assert.deepEqual(ages, [500, 1500, 2500, 3500])
 })
 
 it('makes the words of one inspection once, and says a mistake of its own as such', async () => {

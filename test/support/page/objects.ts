@@ -245,6 +245,7 @@ export function detail(service: string, more: Partial<ServiceDetail> = {}): Serv
 export const trace: TraceObject = {
   ...stamp,
   kind: 'Trace',
+  readAt: '2026-08-02T12:00:00Z',
   time: ago(0),
   from: { given: 'outside', address: '198.51.100.7', kind: 'outside' },
   to: { given: '192.0.2.80:80/TCP', family: 'IPv4', address: '192.0.2.80', port: 80, protocol: 'TCP' },
