@@ -24,6 +24,8 @@ export async function askForServices(get: Get, { name, search, limit }: Services
   const found = await list(get, { name })
   if ('problem' in found) return found
   const [first, ...others] = found.object.services
+  const [unread] = found.object.unread
+  if (first === undefined && unread !== undefined) return { problem: `${unread.where} cannot be read: ${unread.problem}` }
   if (first === undefined)
     return {
       problem: `there is no Service ${name} in any namespace; 'switchyard status services --search TEXT' looks for a part of a name`,

@@ -17,7 +17,7 @@ import { lookAtState, stateFileName } from '../kernel/state-file.ts'
 import { nodeFacts } from '../model/node.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
 import type { EarlierDrains } from '../modes/mode.ts'
-import type { Source } from '../source/source.ts'
+import type { Source, Unread } from '../source/source.ts'
 import { createStore, type Store } from '../source/store.ts'
 import { type ClusterView, emptyCluster } from '../sync/decisions.ts'
 import { type Inspection, survey } from '../sync/inspect.ts'
@@ -59,6 +59,7 @@ export interface ClusterReading {
   /** Where the objects come from: `manifests in /etc/switchyard`. */
   readonly source: string
   readonly cluster: Store
+  readonly unread: readonly Unread[]
   /** Node facts, traffic settings, and `sweep`. */
   readonly input: PassInput
   /** What would run here: not what is configured, where that cannot work and `ipvs.unavailable` is `fallback`. */
@@ -102,6 +103,7 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
     config,
     source: read.description,
     cluster: read.store,
+    unread: read.unread,
     input,
     modeName: prepared.name,
     backend: prepared.backend,
@@ -135,6 +137,7 @@ export function configOf(flags: FlagValues, log: Logger): Config {
 interface SourceReading {
   readonly store: Store
   readonly sweep: boolean
+  readonly unread: readonly Unread[]
   readonly description: string
 }
 
@@ -157,7 +160,7 @@ async function readSource(options: {
       throw new Error(`${description} gave no complete answer within ${timeoutMs / 1000} s: ${advice}`)
     }
     if (state.unreadable) log.warn('something above could not be read: what no known Service has is left alone, as it may be its')
-    return { store, sweep: !state.unreadable, description }
+    return { store, sweep: !state.unreadable, unread: opened.source.unread(), description }
   } finally {
     await opened.close()
   }

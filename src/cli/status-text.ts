@@ -1,5 +1,6 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
+import type { UnreadObject } from '../explain/unread.ts'
 import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
 import { plain } from './plain.ts'
 import { count, span } from './span.ts'
@@ -75,11 +76,17 @@ function problems({ missing, families: all, source }: Status, paint: Paint): str
   const lines = [
     ...missing.map(plain),
     ...all.flatMap(familyProblems),
+    ...source.unread.map(unreadText),
     ...(source.unreadable
-      ? ['something cannot be read and has no earlier version: nothing stale is removed (the log names it)']
+      ? ['something cannot be read and has no earlier version: nothing stale is removed, since it may be its (the log names all)']
       : []),
   ]
   return lines.map(line => `${paint('bad', '!')} ${line}`).join('\n')
+}
+
+function unreadText({ where, problem, kept }: UnreadObject): string {
+  const fate = kept ? 'its last good version is in force' : 'nothing of it is in force'
+  return `${plain(where)} cannot be read: ${plain(problem)}; ${fate}`
 }
 
 function familyProblems({ family, failures, lastFailure }: FamilyStatus): readonly string[] {

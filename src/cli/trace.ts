@@ -55,8 +55,8 @@ export const main = lookingCommand<Wishes, TraceObject>({
   ...{ name: 'trace', flags, usage, kind: 'Trace' },
   mistakes: words =>
     words.length === 2 ? [] : [`trace takes two arguments, FROM and TO, and got ${words.length}; see 'switchyard trace --help'`],
-  find: async ({ cluster, surveys }, asked) => {
-    const object = traceObject(questionOf(asked), { inspections: await surveys(), cluster }, Date.now())
+  find: async ({ cluster, unread, surveys }, asked) => {
+    const object = traceObject(questionOf(asked), { inspections: await surveys(), cluster, unread }, Date.now())
     return 'problem' in object ? object : { object }
   },
   path: asked => {

@@ -7,6 +7,7 @@ import { isProxied, type ServicePort, servicePorts } from '../model/service-port
 import { decidePort, type Fate } from '../model/traffic-policy.ts'
 import { clients, sourceRangesOf, type WayIn, waysIn } from '../model/way-in.ts'
 import type { Mode } from '../modes/mode.ts'
+import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import { explainEndpoints } from './endpoints.ts'
 import type {
@@ -18,6 +19,7 @@ import type {
   ServiceState,
   ServiceSummary,
 } from './services-object.ts'
+import { staleness } from './unread.ts'
 
 export interface ServicesQuestion {
   readonly cluster: ClusterView
@@ -28,6 +30,7 @@ export interface ServicesQuestion {
   readonly settings: TrafficSettings
   /** What is known of programming it; asked only for Services that are ours. */
   readonly stateOf: (service: Service) => ServiceState
+  readonly unread: readonly Unread[]
   /** RFC 3339. */
   readonly time: string
 }
@@ -56,8 +59,21 @@ export function serviceList(question: ServicesQuestion, { search, name, limit }:
     node: question.node.name,
     mode: question.mode,
     total: found.length,
+    unread: unreadServices(question, { wanted, name }),
     services: found.slice(0, limit).map(({ key, service }) => summary(question, key, service)),
   }
+}
+
+/** Those that have no good version, by what of their name is known. */
+function unreadServices(
+  { unread }: ServicesQuestion,
+  { wanted, name }: { readonly wanted: string; readonly name: string | undefined },
+): ServiceList['unread'] {
+  return unread.flatMap(({ id, where, problem, kept }) => {
+    const service = id?.startsWith('Service ') ? id.slice('Service '.length) : undefined
+    if (kept || service === undefined || !service.includes(wanted)) return []
+    return name === undefined || service.endsWith(`/${name}`) ? [{ service, where, problem }] : []
+  })
 }
 
 /** Undefined: there is no such Service. */
@@ -134,7 +150,7 @@ function endpointCounts({ cluster, node }: ServicesQuestion, key: ServiceKey): S
 function stateOf(question: ServicesQuestion, service: Service): ServiceState {
   if (!isProxied(service)) return { programmed: 'not ours', remarks: [whyNotOurs(service)] }
   const { programmed, remarks } = question.stateOf(service)
-  return { programmed, remarks: [...remarks, ...lacks(question, service)] }
+  return { programmed, remarks: [...staleness(service, question.unread), ...remarks, ...lacks(question, service)] }
 }
 
 function whyNotOurs({ type, serviceProxyName }: Service): string {

@@ -2,6 +2,7 @@
 import { type Address, contains, familyOf, type IpFamily, parseAddress } from '../model/address.ts'
 import { type LocalPods, localPods } from '../model/node.ts'
 import type { Packet } from '../modes/trace.ts'
+import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import type { Inspection } from '../sync/inspect.ts'
 import { isOwn, nodeAddress } from './addresses.ts'
@@ -20,6 +21,8 @@ export interface TraceFacts {
   /** One for each family that is programmed. */
   readonly inspections: readonly Inspection[]
   readonly cluster: ClusterView
+  /** What cannot be read. */
+  readonly unread?: readonly Unread[]
 }
 
 export interface Problem {
@@ -33,12 +36,12 @@ export interface Ends {
   readonly packet: Packet
 }
 
-export function endsOf(question: TraceQuestion, { inspections, cluster }: TraceFacts): Ends | Problem {
+export function endsOf(question: TraceQuestion, { inspections, cluster, unread = [] }: TraceFacts): Ends | Problem {
   const families = familiesOf(question, inspections)
   if ('problem' in families) return families
   let first: Problem | undefined
   for (const inspection of families.inspections) {
-    const ends = endsIn(question, { inspection, cluster })
+    const ends = endsIn(question, { inspection, cluster, unread })
     if (!('problem' in ends)) return ends
     first ??= ends
   }
@@ -77,6 +80,7 @@ export function addressIn(word: string): Address | undefined {
 interface Where {
   readonly inspection: Inspection
   readonly cluster: ClusterView
+  readonly unread: readonly Unread[]
 }
 
 function endsIn(question: TraceQuestion, where: Where): Ends | Problem {

@@ -2,10 +2,12 @@
 import { type Address, parseAddress } from '../model/address.ts'
 import type { Protocol, ServiceKey } from '../model/objects.ts'
 import { isProxied, type ServicePort } from '../model/service-port.ts'
+import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import type { Inspection } from '../sync/inspect.ts'
 import { addressesOf, nodeAddress, portsAt } from './addresses.ts'
 import { findPod } from './known-pods.ts'
+import { noService } from './unread.ts'
 
 export interface Goal {
   readonly address: Address
@@ -18,6 +20,7 @@ type Problem = { readonly problem: string }
 interface Where {
   readonly inspection: Inspection
   readonly cluster: ClusterView
+  readonly unread: readonly Unread[]
 }
 
 interface Words {
@@ -93,7 +96,7 @@ interface Named {
 }
 
 function toService(words: Words, named: Named, where: Where): Goal | Problem {
-  const key = findService(named, where.cluster)
+  const key = findService(named, where)
   if (typeof key === 'object') return key
   const { inspection, cluster } = where
   const ports = (inspection.decisions.get(key) ?? []).map(({ servicePort }) => servicePort)
@@ -123,17 +126,18 @@ function listOf(ports: readonly ServicePort[]): string {
   return ports.map(({ port, protocol, portName }) => `${port}/${protocol}${portName === '' ? '' : ` (${portName})`}`).join(', ')
 }
 
-function findService({ name, namespace }: Named, cluster: ClusterView): ServiceKey | Problem {
+function findService({ name, namespace }: Named, { cluster, unread }: Where): ServiceKey | Problem {
   const found = [...cluster.services()].filter(each => each.name === name).map(each => each.namespace as string)
   const wanted = namespace ?? (found.includes('default') ? 'default' : found.length === 1 ? found[0] : undefined)
   if (wanted !== undefined && found.includes(wanted)) return `${wanted}/${name}` as ServiceKey
   if (found.length > 1 && namespace === undefined)
     return { problem: `there is a Service ${name} in each of ${found.sort().join(', ')}: write svc/NAMESPACE/${name}` }
   const elsewhere = found.length === 0 ? '' : `; there is one in ${found.sort().join(', ')}`
-  return { problem: `there is no Service ${name}${namespace === undefined ? '' : ` in namespace ${namespace}`}${elsewhere}` }
+  const none = `there is no Service ${name}${namespace === undefined ? '' : ` in namespace ${namespace}`}${elsewhere}`
+  return { problem: noService({ namespace, name }, { unread, none }) }
 }
 
-function whyNoPorts(key: ServiceKey, { inspection, cluster }: Where): string {
+function whyNoPorts(key: ServiceKey, { inspection, cluster }: Pick<Where, 'inspection' | 'cluster'>): string {
   const service = cluster.service(key)
   if (service === undefined) return `there is no Service ${key}`
   if (service.headless)

@@ -4,6 +4,7 @@ import type { Backend } from '../kernel/iptables.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { ServiceKey } from '../model/objects.ts'
 import type { Drain } from '../modes/mode.ts'
+import type { Unread } from '../source/source.ts'
 import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEvents } from '../sync/events.ts'
 import { StandingRemarks } from '../sync/standing-remarks.ts'
@@ -23,6 +24,8 @@ export interface NodeStatusOptions {
   readonly startedAt: number
   /** `manifests in /etc/switchyard`. */
   readonly source: string
+  /** What the source cannot read at the moment. */
+  readonly unread: () => readonly Unread[]
   readonly health: Pick<NodeHealth, 'proxyHealth' | 'missing' | 'watches'>
   readonly clock: ObserverClock
 }
@@ -120,12 +123,15 @@ export class NodeStatus {
   }
 
   #sourceStatus(): SourceStatus {
-    const { source, health, clock } = this.#options
+    const { source, unread, health, clock } = this.#options
     const { services = 0, slices = 0, endpoints = 0 } = this.#cluster?.counts() ?? {}
     const now = clock.wall()
     return {
       description: source,
       ...this.#source,
+      unread: unread()
+        .slice(0, mostUnread)
+        .map(({ where, problem, kept }) => ({ where, problem, kept })),
       objects: { services, endpointSlices: slices, endpoints },
       watches: health.watches().map(({ resource, synced, lastContactAgeMs, failure }) => ({
         resource,
@@ -136,6 +142,9 @@ export class NodeStatus {
     }
   }
 }
+
+/** So many are told of: a folder may be full of them, and the log names all. */
+const mostUnread = 20
 
 export function statusHandler(status: Pick<NodeStatus, 'object'>): Handler {
   return () => jsonResponse(200, `${JSON.stringify(status.object())}\n`)

@@ -19,6 +19,7 @@ import type { Service, ServiceKey } from '../model/objects.ts'
 import type { Mode } from '../modes/mode.ts'
 import type { ApiClient } from '../source/kubernetes/client.ts'
 import type { KubernetesSource } from '../source/kubernetes/source.ts'
+import type { Source } from '../source/source.ts'
 import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
@@ -48,7 +49,7 @@ export interface ObserverOptions {
   /** The iptables backend that rules go to. */
   readonly backend: () => Backend
   readonly exec: Exec
-  readonly source: { readonly description: string }
+  readonly source: Pick<Source, 'description' | 'unread'>
   /** Undefined where the objects do not come from an API server: then Events are only logged. */
   readonly api: { readonly client: ApiClient; readonly source: KubernetesSource } | undefined
   /** Of Switchyard. */
@@ -87,7 +88,8 @@ export function startObservers(options: ObserverOptions): Observers {
     else publisher.publish(note)
   }
   const { nodeName, mode } = live.config
-  const source = options.source.description
+  const { description: source } = options.source
+  const unread = () => options.source.unread()
   const health = new NodeHealth({
     families,
     source,
@@ -104,9 +106,9 @@ export function startObservers(options: ObserverOptions): Observers {
     retryEveryMs: () => live.config.syncPeriodMs,
     log,
   })
-  const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source }
+  const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source, unread }
   const status = new NodeStatus({ ...about, families, health, clock })
-  const services = new NodeServices({ modes, live, clock })
+  const services = new NodeServices({ modes, live, clock, unread })
   const ends = [
     latest.end,
     recordSync({ metrics, events, families, clock, processStartedAt: startedAt, log }),
@@ -136,7 +138,7 @@ export function startObservers(options: ObserverOptions): Observers {
     parameters: inspections => wrongParameters(live.config, inspections),
     now: clock.wall,
   })
-  const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, now: clock.wall })
+  const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, unread, now: clock.wall })
   const told = {
     [statusPath]: statusHandler(status),
     ...explain,

@@ -2,8 +2,10 @@
 import type { Config } from '../config/config.ts'
 import { closest } from '../config/suggest.ts'
 import { type ServicesQuestion, serviceDetail, serviceList } from '../explain/services.ts'
+import { noService } from '../explain/unread.ts'
 import { nodeFacts } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
+import type { Unread } from '../source/source.ts'
 import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterState, SyncEvents } from '../sync/events.ts'
 import type { Listeners } from '../sync/subscribe.ts'
@@ -16,6 +18,8 @@ export interface NodeServicesOptions {
   readonly modes: () => ServicesQuestion['modes']
   readonly live: { readonly config: Pick<Config, 'nodeName' | 'mode' | 'traffic'> }
   readonly clock: Pick<ObserverClock, 'wall'>
+  /** What the source cannot read at the moment. */
+  readonly unread: () => readonly Unread[]
 }
 
 export class NodeServices {
@@ -51,7 +55,7 @@ export class NodeServices {
   question(): ServicesQuestion | undefined {
     const cluster = this.#cluster
     if (cluster === undefined) return undefined
-    const { modes, live, clock } = this.#options
+    const { modes, live, clock, unread } = this.#options
     const { nodeName, mode, traffic } = live.config
     return {
       cluster,
@@ -60,6 +64,7 @@ export class NodeServices {
       node: nodeFacts(nodeName, cluster.node(), this.#interfaceAddresses),
       settings: traffic,
       stateOf: this.#states.read(),
+      unread: unread(),
       time: new Date(clock.wall()).toISOString(),
     }
   }
@@ -105,14 +110,15 @@ function one(question: ServicesQuestion, query: URLSearchParams, key: string): H
 }
 
 /** Names those that may have been meant: the same name elsewhere, or one of the namespace that is written almost so. */
-function noSuchService({ cluster }: ServicesQuestion, key: string): string {
-  const [namespace, name = ''] = key.split('/')
+function noSuchService({ cluster, unread }: ServicesQuestion, key: string): string {
+  const [namespace = '', name = ''] = key.split('/')
   const services = [...cluster.services()]
   const sameName = services.filter(other => other.name === name).map(other => `${other.namespace}/${name}`)
   const neighbours = services.filter(other => other.namespace === namespace).map(other => `${namespace}/${other.name}`)
   const almost = closest(key, neighbours.slice(0, mostCompared))
   const similar = sameName.length > 0 ? sameName.toSorted().slice(0, 5) : almost === undefined ? [] : [almost]
-  return `there is no Service ${key}${similar.length === 0 ? '' : `; similar: ${similar.join(', ')}`}`
+  const none = `there is no Service ${key}${similar.length === 0 ? '' : `; similar: ${similar.join(', ')}`}`
+  return noService({ namespace, name }, { unread, none })
 }
 
 function json(object: unknown): HttpResponse {

@@ -1,5 +1,6 @@
 // How the running daemon is, as /switchyard/v1/status serves it and `switchyard status` reads it. Within v1 fields may come, none goes or gets another
 // meaning. Times are RFC 3339 in UTC; null: there is none.
+import type { UnreadObject } from '../explain/unread.ts'
 import type { Backend } from '../kernel/iptables.ts'
 import type { IpFamily } from '../model/address.ts'
 
@@ -74,6 +75,8 @@ export interface SourceStatus {
   readonly complete: boolean
   /** Something cannot be read and has no earlier version: nothing stale is removed. */
   readonly unreadable: boolean
+  /** What cannot be read as it is now; of many the first. */
+  readonly unread: readonly UnreadObject[]
   readonly objects: { readonly services: number; readonly endpointSlices: number; readonly endpoints: number }
   /** None where the objects do not come from an API server. */
   readonly watches: readonly WatchStatus[]

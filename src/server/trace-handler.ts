@@ -1,6 +1,7 @@
 // What the metrics server answers at /switchyard/v1/trace. Takes inspections and the cluster; knows no socket.
 import { traceObject } from '../explain/trace.ts'
 import type { IpFamily } from '../model/address.ts'
+import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
 import { queryProblem } from './query.ts'
@@ -10,6 +11,8 @@ export interface TraceOptions {
   readonly inspections: ReadInspections
   /** Undefined before the source told anything. */
   readonly cluster: () => ClusterView | undefined
+  /** What the source cannot read at the moment. */
+  readonly unread: () => readonly Unread[]
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -17,7 +20,7 @@ export interface TraceOptions {
 /** Longer than any name that there can be. */
 const longest = 600
 
-export function traceHandler({ inspections, cluster, now }: TraceOptions): Handler {
+export function traceHandler({ inspections, cluster, unread, now }: TraceOptions): Handler {
   return async ({ query }) => {
     const problem = queryProblem(query, ['from', 'to', 'family'])
     if (problem !== undefined) return refused(problem)
@@ -31,7 +34,7 @@ export function traceHandler({ inspections, cluster, now }: TraceOptions): Handl
     const found = await orUnreadable(inspections)
     if ('status' in found) return found
     if (found.length === 0) return notTraced
-    const object = traceObject({ from, to, family }, { inspections: found, cluster: known }, now())
+    const object = traceObject({ from, to, family }, { inspections: found, cluster: known, unread: unread() }, now())
     return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
   }
 }

@@ -30,6 +30,19 @@ export interface Source {
   readonly description: string
   /** Starts watching; ends when the signal aborts. May be called once. Throws only where nothing can ever be read (no such folder). */
   updates(signal: AbortSignal): AsyncIterable<SourceUpdate>
+  /** What cannot be read at the moment. */
+  unread(): readonly Unread[]
+}
+
+/** An object, or a whole file, that exists and cannot be read as it is now. */
+export interface Unread {
+  /** `Service default/web`; undefined for a file, and for an object that does not say who it is. */
+  readonly id: ObjectId | undefined
+  /** `/etc/switchyard/web.yaml: Service default/web`. */
+  readonly where: string
+  readonly problem: string
+  /** Whether an earlier good version of it is in force. */
+  readonly kept: boolean
 }
 
 export function objectId(kind: ObjectKind, namespace: string | undefined, name: string): ObjectId {

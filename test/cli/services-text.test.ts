@@ -25,7 +25,7 @@ const web: ServiceSummary = {
 }
 
 function list(services: readonly ServiceSummary[], total = services.length): ServiceList {
-  return { ...about, kind: 'ServiceList', total, services }
+  return { ...about, kind: 'ServiceList', total, unread: [], services }
 }
 
 describe('a list of Services for people', () => {

@@ -47,6 +47,7 @@ function status(fields: Partial<Status> = {}): Status {
       description: 'manifests in /m',
       complete: true,
       unreadable: false,
+      unread: [],
       objects: { services: 12, endpointSlices: 1, endpoints: 30 },
       watches: [],
     },
@@ -109,11 +110,23 @@ drift repaired     0              2
         },
         { ...fine, family: 'IPv6', remarks: [{ service, reason: 'SchedulerUnavailable', message: 'asks for "x"; it gets rr' }] },
       ],
-      source: { ...status().source, unreadable: true },
+      source: {
+        ...status().source,
+        unreadable: true,
+        unread: [
+          { where: '/m/a.yaml: Service default/a', problem: 'spec.ports is missing', kept: true },
+          { where: '/m/b.yaml', problem: 'is not UTF-8 text', kept: false },
+        ],
+      },
     })
     assert.match(text, /^Switchyard 0\.1\.0 on node node1: not ready$/m)
     assert.match(text, /^! IPv4: a change has been waiting for 70 s$/m)
     assert.match(text, /^! IPv4: failed 3 times in a row: iptables-restore: no$/m)
+    assert.match(
+      text,
+      /^! \/m\/a.yaml: Service default\/a cannot be read: spec.ports is missing; its last good version is in force$/m,
+    )
+    assert.match(text, /^! \/m\/b.yaml cannot be read: is not UTF-8 text; nothing of it is in force$/m)
     assert.match(text, /^! something cannot be read and has no earlier version: nothing stale is removed/m)
     assert.match(text, /^IPv4 {4}default\/web {2}line 7: no such match$/m)
     assert.equal(text.match(/^Service default\/web asks for "x"; it gets rr$/gm)?.length, 1)

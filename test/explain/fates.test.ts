@@ -50,6 +50,7 @@ function questionOf(each: Case, mode: ProxyMode): ServicesQuestion {
     mode,
     node: nodeFacts('node1', own, interfaceAddresses),
     settings: config.traffic,
+    unread: [],
     stateOf: () => ({ programmed: 'yes', remarks: [] }),
     time: '',
   }

@@ -6,6 +6,7 @@ import type { IpFamily } from '../../src/model/address.ts'
 import type { ServiceKey } from '../../src/model/objects.ts'
 import { NodeStatus, statusHandler } from '../../src/server/node-status.ts'
 import type { FamilyStatus } from '../../src/server/status-object.ts'
+import type { Unread } from '../../src/source/source.ts'
 import { createStore } from '../../src/source/store.ts'
 import { createSyncEmitter, type Programmed, type SyncReport } from '../../src/sync/events.ts'
 import { subscribe } from '../../src/sync/subscribe.ts'
@@ -25,7 +26,8 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
   const source = 'manifests in /m'
   const health = new NodeHealth({ families, source, watches, syncPeriodMs: () => 30_000, clock })
   const about = { node: 'node1', mode: () => 'ipvs', backend: () => 'nft' as const, version: '0.1.0', startedAt, source }
-  const status = new NodeStatus({ ...about, families, health, clock })
+  let unread: readonly Unread[] = []
+  const status = new NodeStatus({ ...about, unread: () => unread, families, health, clock })
   subscribe(events, health.listeners, log)
   subscribe(events, status.listeners, log)
   const family = (name: IpFamily = 'IPv4'): FamilyStatus => {
@@ -33,7 +35,10 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
     assert.ok(found !== undefined)
     return found
   }
-  return { events, time, status, family }
+  const cannotRead = (found: readonly Unread[]): void => {
+    unread = found
+  }
+  return { events, time, status, family, cannotRead }
 }
 
 function programmed(fields: Partial<Programmed> = {}): Programmed {
@@ -70,6 +75,7 @@ describe('the status of a daemon', () => {
         description: 'manifests in /m',
         complete: false,
         unreadable: false,
+        unread: [],
         objects: { services: 0, endpointSlices: 0, endpoints: 0 },
         watches: [],
       },
@@ -77,7 +83,7 @@ describe('the status of a daemon', () => {
   })
 
   it('follows the source and the passes of each family', () => {
-    const { events, time, status, family } = setUp()
+    const { events, time, status, family, cannotRead } = setUp()
     const store = createStore({ nodeName: 'node1' })
     const changes = [put(service()), put(slice())]
     store.apply(changes)
@@ -98,6 +104,10 @@ describe('the status of a daemon', () => {
     const { missing, source } = status.object()
     assert.deepEqual(missing, ['IPv6: no complete sync yet'])
     assert.deepEqual([source.complete, source.unreadable], [true, true])
+    cannotRead([{ id: 'Service default/web', where: '/m/web.yaml: Service default/web', problem: 'spec is missing', kept: true }])
+    assert.deepEqual(status.object().source.unread, [
+      { where: '/m/web.yaml: Service default/web', problem: 'spec is missing', kept: true },
+    ])
     assert.deepEqual(source.objects, { services: 1, endpointSlices: 1, endpoints: 0 })
   })
 

@@ -58,7 +58,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
     modes: () => [iptablesMode('IPv4', toolsOf('IPv4', 'nft'))],
     backend: () => 'nft',
     exec: createExec(),
-    source: { description: 'manifests in /m' },
+    source: { description: 'manifests in /m', unread: () => [] },
     api,
     version: '0.1.0',
     log,

@@ -10,6 +10,7 @@ import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { ipvsMode } from '../../src/modes/ipvs/index.ts'
 import type { HttpResponse } from '../../src/server/http.ts'
 import { NodeServices, servicesHandler } from '../../src/server/services.ts'
+import type { Unread } from '../../src/source/source.ts'
 import { createStore } from '../../src/source/store.ts'
 import { createSyncEmitter, type SyncReport } from '../../src/sync/events.ts'
 import { subscribe } from '../../src/sync/subscribe.ts'
@@ -41,9 +42,10 @@ interface SetUp {
   readonly mode?: 'iptables' | 'ipvs'
   readonly traffic?: TrafficSettings
   readonly objects?: readonly ClusterObject[]
+  readonly unread?: readonly Unread[]
 }
 
-function setUp({ mode = 'iptables', traffic = settings, objects: all = objects }: SetUp = {}) {
+function setUp({ mode = 'iptables', traffic = settings, objects: all = objects, unread = [] }: SetUp = {}) {
   const events = createSyncEmitter()
   const mistake = (message: string): void => assert.fail(message)
   const abilities = { hasScheduler: () => true }
@@ -56,6 +58,7 @@ function setUp({ mode = 'iptables', traffic = settings, objects: all = objects }
     modes: () => modes,
     live: { config: { nodeName: 'node1', mode, traffic } },
     clock: { wall },
+    unread: () => unread,
   })
   subscribe(events, services.listeners, { debug: mistake, info: mistake, warn: mistake, error: mistake })
   const store = createStore({ nodeName: 'node1' })
@@ -82,6 +85,26 @@ function setUp({ mode = 'iptables', traffic = settings, objects: all = objects }
   return { events, pass, get, list, detail }
 }
 
+describe('Services that cannot be read', () => {
+  const [where, problem] = ['/m/web.yaml: Service default/web', 'spec.ports is missing']
+
+  it('are told of with the reason, and not as if there were none', async () => {
+    const { get, list } = setUp({ objects: [], unread: [{ id: 'Service default/web', where, problem, kept: false }] })
+    const { status, body } = await get('service=default/web')
+    assert.deepEqual([status, body], [404, `${where} cannot be read: ${problem}\n`])
+    for (const query of ['', 'name=web', 'search=def'])
+      assert.deepEqual((await list(query)).unread, [{ service: 'default/web', where, problem }])
+    for (const query of ['name=api', 'search=api']) assert.deepEqual((await list(query)).unread, [])
+  })
+
+  it('say that an earlier version is in force', async () => {
+    const { list, detail } = setUp({ unread: [{ id: 'Service default/web', where, problem, kept: true }] })
+    const { state } = await detail('default/web')
+    assert.equal(state.remarks[0], `its last good version is in force: ${where} cannot be read as it is now: ${problem}`)
+    assert.deepEqual((await list()).unread, [])
+  })
+})
+
 describe('the list of Services', () => {
   it('has a line each, by namespace and name', async () => {
     const { pass, list } = setUp()
@@ -94,6 +117,7 @@ describe('the list of Services', () => {
       node: 'node1',
       mode: 'iptables',
       total: 4,
+      unread: [],
     })
     assert.deepEqual(
       services.map(each => [each.service, each.state.programmed]),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TraceObject } from '../../src/explain/trace-object.ts'
 import { traceHandler } from '../../src/server/trace-handler.ts'
+import type { Unread } from '../../src/source/source.ts'
 import { endpoint, put, service, slice } from '../support/cluster.ts'
 import { createHarness } from '../sync/support/harness.ts'
 
@@ -14,6 +15,7 @@ async function setUp() {
   const options = {
     inspections: async () => [found],
     cluster: () => harness.store,
+    unread: (): readonly Unread[] => [],
     now: () => Date.parse('2026-08-02T12:00:00Z'),
   }
   const ask = (query: Readonly<Record<string, string>>, other: Partial<typeof options> = {}) =>
@@ -50,6 +52,18 @@ describe('the trace of a daemon', () => {
       assert.deepEqual([status, contentType], [400, 'text/plain; charset=utf-8'])
       assert.match(body, words)
     }
+  })
+
+  it('says of a Service that cannot be read that it cannot, and why', async () => {
+    const { ask } = await setUp()
+    const [where, problem] = ['/m/api.yaml: Service default/api', 'spec.ports is missing']
+    const unread = () => [{ id: 'Service default/api' as const, where, problem, kept: false }]
+    const file = () => [{ id: undefined, where: '/m/b.yaml', problem: 'is not UTF-8 text', kept: false }]
+    for (const to of ['svc/api', 'svc/default/api'])
+      assert.equal((await ask({ from: 'node', to }, { unread })).body, `${where} cannot be read: ${problem}\n`)
+    assert.match((await ask({ from: 'node', to: 'svc/other' }, { unread })).body, /^there is no Service other$/m)
+    const { body } = await ask({ from: 'node', to: 'svc/other' }, { unread: file })
+    assert.equal(body, 'there is no Service other; but /m/b.yaml cannot be read, and it may be there: is not UTF-8 text\n')
   })
 
   it('says when it cannot answer now', async () => {

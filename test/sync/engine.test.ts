@@ -108,6 +108,7 @@ function createScriptedSource(): ScriptedSource {
   let wake: () => void = () => {}
   return {
     description: 'what a test says',
+    unread: () => [],
     push: update => {
       queue.push(update)
       wake()

@@ -52,8 +52,11 @@ function problems({ missing, families, source, ready }: Status): Child {
       const times = failures === 1 ? 'once' : `${failures} times in a row`
       return failures === 0 ? [] : [`${family}: failed ${times}: ${lastFailure ?? ''}`]
     }),
+    ...source.unread.map(({ where, problem, kept }) => {
+      return `${where} cannot be read: ${problem}; ${kept ? 'its last good version is in force' : 'nothing of it is in force'}`
+    }),
     ...(source.unreadable
-      ? ['something cannot be read and has no earlier version: nothing stale is removed (the log names it)']
+      ? ['something cannot be read and has no earlier version: nothing stale is removed, since it may be its (the log names all)']
       : []),
     ...source.watches.filter(({ failure, synced }) => failure !== null || !synced).map(watchProblem),
   ]

@@ -3,8 +3,16 @@
 // replacement nothing is left that the replacement did not name; an object that cannot be read keeps its last good version,
 // unless it is another object under the same name (its uid says so).
 import type { ClusterObject } from '../../model/objects.ts'
-import { type DecodeProblem, type DecodeResult, type decodeObject, problemText, sameObject, toSourceProblem } from '../decode.ts'
-import type { ObjectChange, ObjectId, ReportProblem } from '../source.ts'
+import {
+  type DecodeProblem,
+  type DecodeResult,
+  type decodeObject,
+  problemText,
+  type Refused,
+  sameObject,
+  toSourceProblem,
+} from '../decode.ts'
+import type { ObjectChange, ObjectId, ReportProblem, Unread } from '../source.ts'
 import type { FollowedResource } from './resources.ts'
 import type { RawObject } from './watch-event.ts'
 
@@ -26,6 +34,8 @@ export interface ObjectIndex {
   size(): number
   /** How many of them could never be read: there is no good version of them. */
   unreadable(): number
+  /** Those that cannot be read as they are now, with an earlier good version or without. */
+  unread(): readonly Unread[]
 }
 
 interface Entry {
@@ -46,9 +56,16 @@ export interface ObjectIndexOptions {
 
 export function createObjectIndex({ resource, decode, report }: ObjectIndexOptions): ObjectIndex {
   const entries = new Map<string, Entry>()
+  /** Few; by the key of their entries. */
+  const refused = new Map<string, Unread>()
   let unreadable = 0
 
-  return { read, put, remove, replace, size: () => entries.size, unreadable: () => unreadable }
+  return {
+    ...{ read, put, remove, replace },
+    size: () => entries.size,
+    unreadable: () => unreadable,
+    unread: () => [...refused.values()],
+  }
 
   function read({ raw, uid }: RawObject): Reading {
     const result = decodeSafely(raw)
@@ -62,6 +79,8 @@ export function createObjectIndex({ resource, decode, report }: ObjectIndexOptio
     const after = entryOf({ uid, result, before })
     say(result, before?.said ?? '', after.said)
     entries.set(key, after)
+    if (result.outcome === 'refused') refused.set(key, unreadOf(result, after))
+    else refused.delete(key)
     unreadable += Number(after.unreadable) - Number(before?.unreadable ?? false)
     return [...gone, ...difference(before, after)]
   }
@@ -84,6 +103,7 @@ export function createObjectIndex({ resource, decode, report }: ObjectIndexOptio
 
   function forget(key: string, entry: Entry): readonly ObjectChange[] {
     entries.delete(key)
+    refused.delete(key)
     unreadable -= Number(entry.unreadable)
     return difference(entry, undefined)
   }
@@ -127,6 +147,10 @@ function entryOf(reading: { readonly uid: string; readonly result: DecodeResult;
     case 'refused':
       return { id: result.id ?? before?.id, uid, object: before?.object, unreadable: before?.object === undefined, said }
   }
+}
+
+function unreadOf({ name, error }: Refused, { id, object }: Entry): Unread {
+  return { id, where: name, problem: problemText(error), kept: object !== undefined }
 }
 
 function difference(before: Entry | undefined, after: Entry | undefined): readonly ObjectChange[] {

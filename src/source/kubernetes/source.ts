@@ -6,7 +6,7 @@ import type { ReportProblem, Source, SourceUpdate } from '../source.ts'
 import { createChangeQueue } from './change-queue.ts'
 import type { ApiClient } from './client.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { createObjectIndex } from './object-index.ts'
+import { createObjectIndex, type ObjectIndex } from './object-index.ts'
 import { createReflector, type Reflector, type ReflectorOptions } from './reflector.ts'
 import { reportFailures } from './reporting.ts'
 import { endpointSlices, type FollowedResource, ownNode, services } from './resources.ts'
@@ -41,17 +41,21 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   const report = isolated(options.report)
   const queue = createChangeQueue(mostWaiting)
   reportFailures(events, report)
-  const follow = (resource: FollowedResource) =>
-    createReflector({
+  const indexes: ObjectIndex[] = []
+  const follow = (resource: FollowedResource) => {
+    const index = createObjectIndex({ resource, decode, report })
+    indexes.push(index)
+    return createReflector({
       resource,
       client,
-      index: createObjectIndex({ resource, decode, report }),
+      index,
       sink: queue,
       emit: isolatedEmit(events, report),
       clock,
       random,
       timing,
     })
+  }
   const needed = [follow(services), follow(endpointSlices)]
   const node = follow(ownNode(nodeName))
   const reflectors = [...needed, node]
@@ -62,6 +66,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     events,
     status,
     updates: signal => updates(signal),
+    unread: () => indexes.flatMap(index => index.unread()),
   }
 
   async function* updates(outer: AbortSignal): AsyncGenerator<SourceUpdate, void, undefined> {

@@ -4,8 +4,8 @@
 // more, and a claim that cannot be read is still a claim.
 import { join } from 'node:path'
 import type { ClusterObject } from '../../model/objects.ts'
-import { type Decoded, type Ignored, type Refused, sameObject, toSourceProblem } from '../decode.ts'
-import type { ObjectChange, ObjectId, SourceProblem } from '../source.ts'
+import { type Decoded, type Ignored, problemText, type Refused, sameObject, toSourceProblem } from '../decode.ts'
+import type { ObjectChange, ObjectId, SourceProblem, Unread } from '../source.ts'
 import type { Parsed } from './document.ts'
 import type { ManifestFiles } from './reader.ts'
 
@@ -26,6 +26,7 @@ export interface CatalogUpdate {
   readonly changes: readonly ObjectChange[]
   /** Whether a file or an object could never be read. */
   readonly unreadable: boolean
+  readonly unread: readonly Unread[]
   /** By a key that stays the same as long as the problem is about the same thing. */
   readonly problems: ReadonlyMap<string, SourceProblem>
 }
@@ -40,6 +41,7 @@ interface Draft {
   /** Files that hold an object which an earlier one owns. */
   readonly repeated: Map<ObjectId, string[]>
   readonly refused: RefusedClaim[]
+  readonly unread: Unread[]
   unreadable: boolean
 }
 
@@ -58,6 +60,7 @@ export function updateCatalog(before: Catalog, files: ManifestFiles, folder: str
     problems: new Map(),
     repeated: new Map(),
     refused: [],
+    unread: [],
     unreadable: false,
   }
   const lastParsed = believedContents(draft, files)
@@ -73,7 +76,8 @@ export function updateCatalog(before: Catalog, files: ManifestFiles, folder: str
   reportRefused(draft)
   reportRepeated(draft)
   const changes = changesBetween(before.objects, draft.objects)
-  return { catalog: { objects: draft.objects, lastParsed }, changes, unreadable: draft.unreadable, problems: draft.problems }
+  const { unread, unreadable, problems } = draft
+  return { catalog: { objects: draft.objects, lastParsed }, changes, unread, unreadable, problems }
 }
 
 function believedContents(draft: Draft, files: ManifestFiles): Map<string, Parsed> {
@@ -85,9 +89,11 @@ function believedContents(draft: Draft, files: ManifestFiles): Map<string, Parse
     draft.unreadable ||= last === undefined
     const fate = last === undefined ? 'Nothing of it is served until then.' : 'Its last good objects stay until then.'
     const { problem, advice } = contents
+    const where = join(draft.folder, name)
+    draft.unread.push({ id: undefined, where, problem, kept: last !== undefined })
     draft.problems.set(`file ${name}`, {
       severity: 'error',
-      where: join(draft.folder, name),
+      where,
       problem,
       advice: `${advice} ${fate}`,
     })
@@ -141,8 +147,11 @@ function reportRefused(draft: Draft): void {
     const { id, name, error } = result
     const advice = `${error.advice} ${fateOf(draft, file, id)}`
     const key = id === undefined ? `object ${file} #${index}` : `object ${file} ${id}`
-    draft.problems.set(key, toSourceProblem('error', whereOf(draft, file, name), { ...error, advice }))
-    draft.unreadable ||= id !== undefined && !draft.objects.has(id)
+    const where = whereOf(draft, file, name)
+    const isLost = id !== undefined && !draft.objects.has(id)
+    draft.problems.set(key, toSourceProblem('error', where, { ...error, advice }))
+    draft.unread.push({ id, where, problem: problemText(error), kept: id !== undefined && !isLost })
+    draft.unreadable ||= isLost
   }
 }
 

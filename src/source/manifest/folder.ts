@@ -1,7 +1,7 @@
 // A folder of manifests as a source: reads all its files, then follows edits, new files, deletions and replaced folders.
 // Invariants: one reading at a time; nothing is given up because a file or the folder is unreadable for a moment or for
 // good; an update goes out only where objects really changed; each problem is said once.
-import type { ReportProblem, Source, SourceProblem, SourceUpdate } from '../source.ts'
+import type { ReportProblem, Source, SourceProblem, SourceUpdate, Unread } from '../source.ts'
 import { type Catalog, emptyCatalog, updateCatalog } from './catalog.ts'
 import { createProblemLog } from './problem-log.ts'
 import { pause as pauseByClock } from './pulse.ts'
@@ -44,18 +44,26 @@ export function manifestFolder({
   pause = pauseByClock,
 }: ManifestFolderOptions): Source {
   let started = false
+  let unread: readonly Unread[] = []
   return {
     description: `manifests in ${folder}`,
     updates(signal) {
       if (started) throw new Error(`the manifests in ${folder} are followed already; make a second source to follow them twice`)
       started = true
-      return follow({ folder, report, openWatch, pause, timing: { ...defaultTiming, ...timing } }, signal)
+      const take = (found: readonly Unread[]): void => {
+        unread = found
+      }
+      return follow({ folder, report, openWatch, pause, timing: { ...defaultTiming, ...timing }, onUnread: take }, signal)
     },
+    unread: () => unread,
   }
 }
 
 async function* follow(
-  options: Required<ManifestFolderOptions> & { readonly timing: FolderTiming },
+  options: Required<ManifestFolderOptions> & {
+    readonly timing: FolderTiming
+    readonly onUnread: (found: readonly Unread[]) => void
+  },
   signal: AbortSignal,
 ): AsyncGenerator<SourceUpdate> {
   const { folder, timing, pause } = options
@@ -70,6 +78,7 @@ async function* follow(
       if (signal.aborted) return
       const step = take(state, reading, folder)
       state = step.state
+      options.onUnread(state.unread)
       log.update(watchProblem === undefined ? step.problems : new Map([...step.problems, ['watch', watchProblem]]))
       if (step.update !== undefined) yield step.update
       await watch.next(signal)
@@ -105,6 +114,7 @@ interface FollowState {
   readonly catalog: Catalog
   readonly files: ManifestFiles
   readonly problems: ReadonlyMap<string, SourceProblem>
+  readonly unread: readonly Unread[]
   /** What the last update said; undefined before the first. */
   readonly unreadable: boolean | undefined
 }
@@ -115,17 +125,23 @@ interface FollowStep {
   readonly update: SourceUpdate | undefined
 }
 
-const initialState: FollowState = { catalog: emptyCatalog, files: new Map(), problems: new Map(), unreadable: undefined }
+const initialState: FollowState = {
+  catalog: emptyCatalog,
+  files: new Map(),
+  problems: new Map(),
+  unread: [],
+  unreadable: undefined,
+}
 
 function take(state: FollowState, reading: FolderReading, folder: string): FollowStep {
   if (!reading.found) {
     if (state.unreadable === undefined) throw cannotStart(folder, reading.code, reading.cause)
     return { state, problems: new Map([...state.problems, ['folder', vanished(folder, reading.code)]]), update: undefined }
   }
-  const { catalog, changes, unreadable, problems } = updateCatalog(state.catalog, reading.files, folder)
+  const { catalog, changes, unread, unreadable, problems } = updateCatalog(state.catalog, reading.files, folder)
   const news = changes.length > 0 || unreadable !== state.unreadable
   return {
-    state: { catalog, files: reading.files, problems, unreadable },
+    state: { catalog, files: reading.files, problems, unread, unreadable },
     problems,
     update: news ? { changes, complete: true, unreadable } : undefined,
   }

@@ -86,10 +86,21 @@ describe('the index of one resource', () => {
     assert.deepEqual(put({ name: 'a', port: 0 }), [])
     assert.deepEqual(put({ name: 'b', port: 0 }), [])
     assert.equal(index.unreadable(), 2)
+    assert.deepEqual(
+      index.unread().map(({ id, kept }) => [id, kept]),
+      [
+        ['Service default/a', false],
+        ['Service default/b', false],
+      ],
+    )
     assert.deepEqual(brief(put({ name: 'a' })), ['a:80'])
     assert.equal(index.unreadable(), 1)
     assert.deepEqual(remove({ name: 'b' }), [])
-    assert.deepEqual([index.unreadable(), index.size()], [0, 1])
+    assert.deepEqual([index.unreadable(), index.size(), index.unread()], [0, 1, []])
+    put({ name: 'a', port: 0 })
+    const [unread, ...others] = index.unread()
+    assert.deepEqual([unread?.kept, unread?.where, others], [true, 'Service default/a', []])
+    assert.match(unread?.problem ?? '', /port is 0/)
   })
 
   it('does not keep the old object for a new one of its name that cannot be read', () => {

@@ -236,6 +236,10 @@ describe('what a folder serves', () => {
       assert.deepEqual(served(update), row.serves)
       assert.deepEqual(changed(update), row.changes)
       assert.equal(update.unreadable, row.unreadable ?? false)
+      for (const { where, problem, kept } of update.unread) {
+        const said = [...update.problems.values()].find(each => each.where === where && each.problem === problem)
+        assert.equal(kept, /(last good|counts) .*until then|last good objects stay/.test(said?.advice ?? ''), said?.advice)
+      }
       assert.equal(errors(update).length, row.errors.length, errors(update).join('\n'))
       for (const pattern of row.errors)
         assert.ok(

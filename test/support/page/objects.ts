@@ -47,6 +47,7 @@ export function status(more: Partial<Status> = {}): Status {
       description: 'API server https://10.0.0.10:6443',
       complete: true,
       unreadable: false,
+      unread: [],
       objects: { services: 10_000, endpointSlices: 10_120, endpoints: 50_240 },
       watches: ['services', 'endpointslices', 'nodes'].map(resource => ({
         resource,
@@ -150,7 +151,7 @@ const many: readonly ServiceSummary[] = Array.from({ length: 10_000 - first.leng
 
 export function services({ search, limit }: { readonly search: string; readonly limit: number }): ServiceList {
   const found = [...first, ...many].filter(each => [each.service, ...each.addresses].some(text => text.includes(search)))
-  return { ...stamp, kind: 'ServiceList', time: ago(0), total: found.length, services: found.slice(0, limit) }
+  return { ...stamp, kind: 'ServiceList', time: ago(0), total: found.length, unread: [], services: found.slice(0, limit) }
 }
 
 function endpoint(number: number, more: Partial<EndpointDetail> = {}): EndpointDetail {
