@@ -5,9 +5,11 @@ import { flags as runFlags } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { parseSocketAddress } from '../config/socket-address.ts'
+import { findKubeProxy, findWriter } from '../kernel/writers.ts'
 import { hostPort, parseAddress } from '../model/address.ts'
 import { serverHeader } from '../server/http.ts'
 import { type HttpAnswer, httpGet } from './http-get.ts'
+import { kubeProxyPlace } from './only-writer.ts'
 import { plain } from './plain.ts'
 
 /** `refused`: it answers, and what it was asked for is wrong or not there. */
@@ -40,7 +42,7 @@ export async function askDaemon<T>(options: {
     if (response.status === 200) return read(at, kind, response.body)
     return refusalOf(at, response)
   } catch (error) {
-    return { problem: noAnswer(at, error) }
+    return { problem: await noAnswer(at, error) }
   }
 }
 
@@ -87,9 +89,20 @@ function refusalOf(at: string, { status, server, body }: HttpAnswer): DaemonAnsw
   return { problem: `the Switchyard at ${at} says: ${reason}` }
 }
 
-function noAnswer(at: string, error: unknown): string {
+async function noAnswer(at: string, error: unknown): Promise<string> {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `${at} takes connections and says nothing; is that port Switchyard's?`
   const code = error instanceof Error && 'code' in error ? ` (${error.code})` : ''
-  return `nothing answers at ${at}${code}; is switchyard running on this node (in its network namespace)? --metrics-bind-address names another place`
+  const writer = await findWriter().catch(() => undefined)
+  return `nothing answers at ${at}${code}; ${await whyNot(writer)}`
+}
+
+/** @param writer who claims to program this node. */
+async function whyNot(writer: string | undefined): Promise<string> {
+  const place = '--metrics-bind-address names another place'
+  if (writer === undefined) return `is switchyard running on this node (in its network namespace)? ${place}`
+  const kubeProxy = await findKubeProxy(kubeProxyPlace).catch(() => undefined)
+  return kubeProxy === undefined
+    ? `${plain(writer)} is here: it has only just started, or its metricsBindAddress is another; ${place}`
+    : `${plain(writer)} is here, and so is ${kubeProxy}: a Switchyard that starts waits until that has ended; stop it, its rules stay`
 }

@@ -1,6 +1,6 @@
 // `switchyard cleanup` (and kube-proxy's --cleanup): removes everything of ours, of every mode, in both iptables backends and both IP families, and
 // puts back the kernel parameters that the state file tells of.
-// Refuses while a Switchyard or a kube-proxy lives here: their chains have the same names.
+// Refuses while a Switchyard or a kube-proxy lives here, since their chains have the same names; a dry run only says so.
 import { bool } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, flags as runFlags } from '../config/flags.ts'
@@ -55,12 +55,12 @@ others is touched: KUBE-FIREWALL stays where kubelet uses it, a chain of ours th
 virtual servers at other addresses stay. Kernel parameters get back the values that
 they had before Switchyard changed them; it kept them in its state folder.
 
-  --dry-run          print what would be removed, and remove nothing
+  --dry-run          print what would be removed, and remove nothing; also beside a running Switchyard or kube-proxy
   --force            do not look whether a Switchyard or a kube-proxy is running here
   --state-dir DIR    the state folder that Switchyard ran with (default ${runFlags['state-dir'].default})
   --sysctl-root DIR  where kernel parameters can be written (default ${runFlags['sysctl-root'].default})
 
-Exit status: 0 nothing of ours is left; 1 something is in the way or failed; 64 the command line is wrong.
+Exit status: 0 nothing of ours is left, or it was a dry run; 1 something is in the way or failed; 64 the command line is wrong.
 
 Examples:
   switchyard cleanup --dry-run
@@ -85,7 +85,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 export async function cleanup(options: CleanupOptions): Promise<number> {
   const { dryRun, force, stateDirectory, sysctlRoot } = options
   const living = force ? undefined : await findLivingWriter()
-  if (living !== undefined) {
+  if (living !== undefined && dryRun)
+    say(`${living} programs this node: without --dry-run this is refused until it has ended (or --force)\n`)
+  else if (living !== undefined) {
     return complain(`${living} programs this node; stop it first, since its chains have the same names (or --force)`)
   }
   const parameters = await openParameters({ stateDirectory, sysctlRoot, dryRun })

@@ -1,5 +1,5 @@
 // `switchyard handover`: back to a kube-proxy. Switchyard was stopped and its rules carry the traffic; what goes is only what kube-proxy neither uses nor ever
-// removes, and never what carries traffic before kube-proxy has programmed its own. Refuses while a Switchyard lives here.
+// removes, and never what carries traffic before kube-proxy has programmed its own. Refuses while a Switchyard lives here; a dry run only says so.
 import { bool, choice } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, flags as runFlags } from '../config/flags.ts'
@@ -9,7 +9,7 @@ import { createExec, type Exec } from '../kernel/exec.ts'
 import { interfaceAddresses } from '../kernel/interfaces.ts'
 import { toolsOf } from '../kernel/iptables.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
-import { claimNode, findKubeProxy } from '../kernel/writers.ts'
+import { claimNode, findKubeProxy, findWriter } from '../kernel/writers.ts'
 import type { IpFamily } from '../model/address.ts'
 import { nodeFacts } from '../model/node.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
@@ -71,16 +71,19 @@ export async function main(argv: readonly string[]): Promise<number> {
       ...positionals.map(word => `handover takes no argument ${JSON.stringify(word)}`),
     ])
   }
-  const claim = await claimNode(`switchyard handover (process ${process.pid})`)
-  if ('heldBy' in claim) {
+  const dryRun = values['dry-run'] === true
+  const claim = dryRun ? undefined : await claimNode(`switchyard handover (process ${process.pid})`)
+  if (claim !== undefined && 'heldBy' in claim) {
     return complain(`${claim.heldBy} programs this node, and would write again what is removed. Stop it first; its rules stay`)
   }
+  const living = dryRun ? await findWriter() : undefined
+  if (living !== undefined) say(`${living} programs this node: without --dry-run this is refused until it has ended.\n`)
   try {
     return await handover(values)
   } catch (error) {
     return complain(wordsOf(error))
   } finally {
-    await claim.release()
+    await claim?.release()
   }
 }
 
@@ -154,6 +157,13 @@ function drainsText(drains: readonly Drain[], to: ProxyMode): string {
 
 function nextText({ waiting }: WayBack, to: ProxyMode): string {
   if (waiting.length === 0) return `Next: start kube-proxy in ${to} mode, if it does not run yet.\n`
+  if (to === 'nftables') {
+    return `What is there stays, since it carries the traffic of ${waiting.join(' and ')}. Next:
+  1. start kube-proxy in nftables mode and wait until it has synced. When it starts it removes rules of iptables and IPVS by itself, before its own
+     are there: that gap is its own;
+  2. switchyard handover --to nftables    (removes what it does not know, and what it left)
+`
+  }
   return `What is there stays, since it carries the traffic of ${waiting.join(' and ')} until kube-proxy has programmed its own. Next:
   1. start kube-proxy in ${to} mode and wait until it has synced;
   2. switchyard handover --to ${to}    (removes what that kube-proxy would keep for ever)

@@ -15,6 +15,7 @@ import { hasIpvsLeftovers } from '../kernel/ipvs-leftovers.ts'
 import { lookingExec } from '../kernel/looking-exec.ts'
 import { lookAtState, stateFileName } from '../kernel/state-file.ts'
 import { nodeFacts } from '../model/node.ts'
+import { serviceKey } from '../model/objects.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
 import type { EarlierDrains } from '../modes/mode.ts'
 import type { Source, Unread } from '../source/source.ts'
@@ -86,12 +87,18 @@ export interface ClusterReading {
  */
 export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promise<ClusterReading> {
   const log = createPlainLogger()
-  const config = configOf(flags, log)
+  const { config, isNamed } = configOf(flags, log)
   const exec = lookingExec(createExec())
   const prepared = await prepareModes({ config, exec, log, mayLoad: false }).catch((cause: unknown) => {
     throw new Error(`'switchyard run' would not start here: ${cause instanceof Error ? cause.message : cause}`, { cause })
   })
   const read = await readSource({ config, log, timeoutMs })
+  if (!isNamed && isStranger(config.nodeName, read.store)) {
+    const consequence = 'endpoints on this node count as being elsewhere'
+    log.warn(
+      `nothing in ${read.description} is on a node ${config.nodeName}, which is the host's name: ${consequence}; --hostname-override names the node`,
+    )
+  }
   const node = nodeFacts(config.nodeName, read.store.node(), interfaceAddresses(serviceLink))
   const input: PassInput = { node, settings: config.traffic, sweep: read.sweep }
   const earlierDrains = drainsIn(await lookAtState(join(config.stateDirectory, stateFileName)))
@@ -126,12 +133,26 @@ export async function compare(reading: ClusterReading, inspections: readonly Ins
   return { node: config.nodeName, mode, source, sweeps: input.sweep, now: Date.now(), inspections, parameters }
 }
 
-/** Throws WrongFlags. */
-export function configOf(flags: FlagValues, log: Logger): Config {
-  const { config, errors, warnings } = loadConfig({ flags, readFile: path => readFileSync(path, 'utf8'), hostname: hostname() })
+/** Whether other nodes are named, and this one is not. */
+function isStranger(nodeName: string, store: Store): boolean {
+  if (store.node() !== undefined) return false
+  const names = new Set<string | undefined>()
+  for (const { namespace, name } of store.services())
+    for (const { endpoints } of store.slices(serviceKey(namespace, name)))
+      for (const endpoint of endpoints) names.add(endpoint.nodeName)
+  return !names.has(nodeName) && [...names].some(name => name !== undefined)
+}
+
+/** Throws WrongFlags. `isNamed`: the node's name is no guess by the host's. */
+export function configOf(flags: FlagValues, log: Logger): { readonly config: Config; readonly isNamed: boolean } {
+  const { config, errors, warnings, origins } = loadConfig({
+    flags,
+    readFile: path => readFileSync(path, 'utf8'),
+    hostname: hostname(),
+  })
   if (config === undefined) throw new WrongFlags(errors.map(formatProblem).join('\nswitchyard: '))
   for (const problem of warnings) log.warn(formatProblem(problem))
-  return config
+  return { config, isNamed: origins.has('hostnameOverride') }
 }
 
 interface SourceReading {

@@ -86,14 +86,14 @@ async function takeover(given: FlagValues, manner: Manner): Promise<number> {
     )
   }
   const log = createPlainLogger()
-  const config = configOf(given, log)
+  const { config } = configOf(given, log)
   const claim = await claimNode(`switchyard takeover (process ${process.pid})`)
   const exec = createExec()
   const look = (): Promise<Inventory> => takeInventory({ exec, sysctl: createSysctl(config.sysctlRoot) })
   try {
     const before = await look()
     say(`Before:\n${inventoryText(before, paint)}\n`)
-    const steps = { config, exec, before, look }
+    const steps = { config, exec, before, look, force: manner.force }
     if (manner.dryRun) return 'heldBy' in claim ? await showRest(claim.heldBy, steps) : await showAll(given, steps)
     const done = 'heldBy' in claim ? await waitForDaemon(claim.heldBy, config) : await programOnce({ config, exec, log })
     return await finish(done, steps)
@@ -107,13 +107,18 @@ interface Steps {
   readonly exec: Exec
   readonly before: Inventory
   readonly look: () => Promise<Inventory>
+  readonly force: boolean
 }
 
 /** Where the daemon programs the node, it did so itself. */
 type Programmed = Pick<ProgrammedOnce, 'backend'> & Partial<ProgrammedOnce>
 
-async function finish({ backend, mode, reports, drains }: Programmed, { exec, look }: Steps): Promise<number> {
+async function finish({ backend, mode, reports, drains }: Programmed, { exec, look, force }: Steps): Promise<number> {
   if (mode !== undefined && reports !== undefined) say(programmedText({ mode, backend, reports }))
+  // To program a large node takes a while.
+  const kubeProxy = force ? undefined : await findKubeProxy(kubeProxyPlace)
+  if (kubeProxy !== undefined)
+    return complain(`${kubeProxy} was started meanwhile, so nothing is removed: stop it, and run this again`)
   const failures = await remove(leftBehind(await look(), backend), { exec, say, complain })
   if (drains !== undefined && drains.length > 0) say(drainsText(drains))
   say(`\nAfter:\n${inventoryText(await look(), paint)}\n`)

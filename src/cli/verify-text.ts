@@ -1,4 +1,5 @@
 // The verify object → what a person reads: each difference with its Service and what it means for connections. Pure; colour is the caller's to give.
+import { bareSentence } from '../explain/bare.ts'
 import type { VerifiedDrift, VerifyObject } from '../explain/verify-object.ts'
 import type { Paint } from './table.ts'
 
@@ -7,7 +8,7 @@ export function verifyText(
   object: VerifyObject,
   { paint, most }: { readonly paint: Paint; readonly most: number | undefined },
 ): string {
-  const { clean, node, mode, source, families, drifts, sweeps } = object
+  const { clean, node, mode, source, families, bare, drifts, sweeps } = object
   const compared = `${families.join(' and ')} of node ${node}, mode ${mode}, by ${source}`
   const unread = sweeps ? [] : ['Something could not be read: what no known Service has is not looked at, since it may be its.']
   if (clean) return [paint('good', `The kernel is as it should be: ${compared}`), ...unread, ''].join('\n')
@@ -15,6 +16,7 @@ export function verifyText(
   const count = drifts.length === 1 ? 'one difference' : `${drifts.length} differences`
   return [
     paint('bad', `The kernel is not as it should be: ${count} in ${compared}`),
+    ...(bare.length === 0 ? [] : [bareSentence(bare)]),
     ...unread,
     ...[...groups].flatMap(([service, ofService]) => groupLines(service, ofService, { paint, most })),
     '',

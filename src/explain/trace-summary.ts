@@ -1,7 +1,9 @@
 // The verdict and its reasons, in sentences: the first says what happens, the others why.
+
 import { type Address, isLoopback } from '../model/address.ts'
 import { isProxied } from '../model/service-port.ts'
 import { isOwn, portsAt } from './addresses.ts'
+import { bareSentence, isBare } from './bare.ts'
 import { podAt } from './known-pods.ts'
 import type { Traced } from './trace.ts'
 import { isFenced } from './trace-policy.ts'
@@ -161,8 +163,9 @@ function affinity({ at, shares }: Traced): readonly string[] {
 }
 
 /** The verdict is what the kernel does; whether that is as it should be, is said as well. */
-function difference({ drifts }: Traced): readonly string[] {
+function difference({ drifts, inspection }: Traced): readonly string[] {
   if (drifts.length === 0) return []
+  if (isBare(inspection.drifts)) return [bareSentence([inspection.family])]
   const what = drifts.length === 1 ? 'one difference' : `${drifts.length} differences`
   return [`The kernel is not as it should be: ${what}, see below.`]
 }

@@ -36,6 +36,18 @@ export async function claimNode(self: string): Promise<Claim | { readonly heldBy
   throw failure
 }
 
+/** Who holds the claim, in its own words; undefined where nobody does. Claims nothing. */
+export async function findWriter(): Promise<string | undefined> {
+  const isHeld = await new Promise<boolean>(resolve => {
+    const socket = connect({ path: lockName }, () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket.on('error', () => resolve(false))
+  })
+  return isHeld ? askHolder() : undefined
+}
+
 function close(server: Server, asking: ReadonlySet<Socket>): Promise<void> {
   return new Promise(resolve => {
     server.close(() => resolve())

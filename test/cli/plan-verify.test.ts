@@ -136,7 +136,7 @@ describe('verifyText', () => {
       source: 'a test',
       sweeps: true,
     },
-    ...{ clean: drifts.length === 0, families: ['IPv4', 'IPv6'], drifts },
+    ...{ clean: drifts.length === 0, families: ['IPv4', 'IPv6'], bare: [], drifts },
   })
 
   it('names each difference with its Service and its meaning', () => {
@@ -149,6 +149,11 @@ describe('verifyText', () => {
   it('cuts long lists, and says so', () => {
     const text = verifyText(object(Array.from({ length: 9 }, () => drift)), { paint: plain, most: 3 })
     assert.match(text, /^ {2}\.\.\. 6 more \(--all\)$/m)
+  })
+
+  it('says first where there is nothing at all', () => {
+    const text = verifyText({ ...object([drift]), bare: ['IPv4', 'IPv6'] }, { paint: plain, most: 3 })
+    assert.match(text.split('\n')[1] ?? '', /^No rule of Switchyard is here at all \(IPv4 and IPv6\)/)
   })
 
   it('says that all is well', () => {

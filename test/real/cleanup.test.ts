@@ -1,7 +1,7 @@
 // `switchyard cleanup`: afterwards the kernel says what it said before the first start, and nothing of others was touched.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -207,12 +207,15 @@ describe('cleanup', () => {
     await using namespace = await createNamespace('cleanup')
     const folder = await mkdtemp(join(tmpdir(), 'cleanup-'))
     const exec = createExec({ prefix: namespace.prefix })
-    const script = `${program} --manifests ${folder} --hostname-override node1 > ${folder}/log & until grep -q synced ${folder}/log; do sleep 0.05; done; ${program} cleanup; status=$?; kill %1; wait %1; exit $status`
+    const script = `${program} --manifests ${folder} --hostname-override node1 > ${folder}/log & until grep -q synced ${folder}/log; do sleep 0.05; done; ${program} cleanup --dry-run > ${folder}/dry; echo $? >> ${folder}/dry; ${program} cleanup; status=$?; kill %1; wait %1; exit $status`
     await assert.rejects(exec({ argv: ['bash', '-c', script] }), (error: unknown) => {
       assert.ok(error instanceof CommandError)
       assert.match(error.stderr, /switchyard .* \(process \d+\) programs this node; stop it first/)
       return true
     })
+    const dry = await readFile(join(folder, 'dry'), 'utf8')
+    assert.match(dry, /^switchyard \S+ \(process \d+\) programs this node: without --dry-run this is refused/)
+    assert.match(dry, /would remove \d+ chains[\s\S]*\n0\n$/)
     await rm(folder, { recursive: true })
   })
 })

@@ -131,6 +131,9 @@ describe('switchyard takeover and handover', () => {
     assert.doesNotMatch(said, /Programmed/)
     const { exitStatus, said: refusal } = await switchyard('handover')
     assert.equal(exitStatus, 1)
+    const dry = await command('handover', '--dry-run')
+    assert.match(dry, /^switchyard \S+ \(process \d+\) programs this node: without --dry-run this is refused[\s\S]*Before:/)
+    assert.match(dry, /Nothing was changed: this was a dry run/)
     assert.match(refusal.join('\n'), /switchyard \S+ \(process \d+\) programs this node.*Stop it first; its rules stay/)
   })
 

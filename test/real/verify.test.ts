@@ -400,6 +400,15 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
     ])
   })
 
+  it('says first where nothing is there at all', async () => {
+    const bare = resources.use(await createNode('verify'))
+    const { exitStatus, said } = await runOnce({ node: bare, arguments: ['verify', ...flags] })
+    assert.equal(exitStatus, 1)
+    assert.match(said[1] ?? '', /^No rule of Switchyard is here at all \(IPv4 and IPv6\)/)
+    const traced = await runOnce({ node: bare, arguments: ['trace', 'outside', 'svc/api', ...flags] })
+    assert.match(traced.said.join(' '), /No rule of Switchyard is here at all \(IPv4\)/)
+  })
+
   it('says what to do where no daemon answers, and plan what the next one would do', async () => {
     assert.equal((await verification(node))?.clean, true)
     await switchyard.stop()
@@ -410,6 +419,13 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
     assert.equal(missing.exitStatus, 1)
     assert.match(missing.said.join('\n'), /there is no such folder/)
     await node.run(['iptables-nft', '-t', 'nat', '-F', 'KUBE-SERVICES'])
+    const nameless = flags.filter((flag, index) => !/hostname-override/.test(`${flags[index - 1]} ${flag}`))
+    assert.notDeepEqual(nameless, flags)
+    const guessed = await runOnce({ node, arguments: ['verify', ...nameless] })
+    assert.match(
+      guessed.said.join('\n'),
+      /nothing in manifests in .* is on a node \S+, which is the host's name: .*--hostname-override names the node/,
+    )
     const { exitStatus, said } = await runOnce({ node, arguments: ['plan', ...flags] })
     assert.equal(exitStatus, 2)
     assert.ok(

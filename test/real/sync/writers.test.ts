@@ -1,6 +1,6 @@
 // Who else writes the same chains on this node is found and named, whoever came first.
 import assert from 'node:assert/strict'
-import { copyFile, realpath } from 'node:fs/promises'
+import { copyFile, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { startBackground } from '../../support/daemon/background.ts'
@@ -8,11 +8,13 @@ import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { web } from '../../support/daemon/objects.ts'
 import { runOnce } from '../../support/daemon/run-once.ts'
 import { frequentChecks, manifestsOf, putManifest, startSwitchyard, switchyardFlags } from '../../support/daemon/switchyard.ts'
+import { createToolbox } from '../../support/daemon/toolbox.ts'
 
 describe('another writer on the node', { concurrency: true }, () => {
   it('is a kube-proxy that was there before: nothing is written until it ends', () => kubeProxyFirst())
   it('is a kube-proxy that comes later: it is named, and so is its end', () => kubeProxyLater())
   it('is a kube-proxy whose process cannot be seen, but which answers on its port', () => kubeProxyByPort())
+  it('is a kube-proxy that comes while takeover programs the node: nothing is removed', () => kubeProxyDuringTakeover())
   it('is no kube-proxy of another network namespace', () => kubeProxyElsewhere())
   it('is another switchyard: the second one ends and names the first', () => secondSwitchyard())
 })
@@ -25,6 +27,12 @@ async function kubeProxyFirst(): Promise<void> {
   assert.equal(level, 'error')
   assert.match(msg, /^kube-proxy \(process \d+\) still programs this node; waiting until it ends\. Stop it: its DaemonSet/)
   assert.doesNotMatch(await node.save({ backend: 'nft' }), /KUBE-/)
+  const { exitStatus, said } = await runOnce({ node, arguments: ['status'] })
+  assert.equal(exitStatus, 1)
+  assert.match(
+    said.join('\n'),
+    /nothing answers at .*; switchyard \S+ \(process \d+\) is here, and so is kube-proxy \(process \d+\): .* waits/,
+  )
   await kubeProxy.end()
   await switchyard.waitForLog(/^kube-proxy is gone; taking over its chains/)
   await switchyard.waitForSync()
@@ -78,10 +86,38 @@ async function secondSwitchyard(): Promise<void> {
   assert.match(last, /^switchyard \S+ \(process \d+\) already programs this node; stop it first: two writers/)
   assert.ok(last.includes(`(process ${first.daemon.pid})`), last)
   assert.equal(await node.save({ backend: 'nft' }), before)
+  const elsewhere = await runOnce({ node, arguments: ['status', '--metrics-bind-address', '127.0.0.1:10999'] })
+  const words = new RegExp(
+    `nothing answers at 127.0.0.1:10999 .*switchyard \\S+ \\(process ${first.daemon.pid}\\) is here: .* metricsBindAddress is another`,
+  )
+  assert.match(elsewhere.said.join('\n'), words)
   // The name is free again with the first one's end.
   assert.equal(await first.stop(), 'code 0')
   await using third = await startSwitchyard({ node })
   await third.waitForSync()
+}
+
+async function kubeProxyDuringTakeover(): Promise<void> {
+  await using node = await prepared()
+  const toolbox = await createToolbox(node.directory)
+  const program = await kubeProxyProgram(node)
+  const processId = join(node.directory, 'kube-proxy.pid')
+  await toolbox.break(
+    'iptables-nft-restore',
+    `[ -e ${processId} ] || { ${program} 1000 > /dev/null 2>&1 & echo $! > ${processId}; }\n`,
+  )
+  await node.restore({ backend: 'legacy' }, '*nat\n:KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]\nCOMMIT\n')
+  const [, ...flags] = await switchyardFlags({ node, arguments: ['--iptables-backend', 'nft'] })
+  const { exitStatus, said } = await runOnce({
+    node,
+    arguments: ['takeover', ...flags],
+    through: ['env', `PATH=${toolbox.path}`],
+  })
+  process.kill(Number(await readFile(processId, 'utf8')))
+  assert.equal(exitStatus, 1, said.join('\n'))
+  assert.match(said.at(-1) ?? '', /^switchyard: kube-proxy \(process \d+\) was started meanwhile, so nothing is removed/)
+  assert.match(await node.save({ backend: 'nft' }), /10\.244\.0\.1:8080/)
+  assert.match(await node.save({ backend: 'legacy' }), /KUBE-SVC-AAAAAAAAAAAAAAAA/)
 }
 
 async function prepared(): Promise<TestNode> {
@@ -92,7 +128,11 @@ async function prepared(): Promise<TestNode> {
 
 /** A process of that name which does nothing. */
 async function startKubeProxy(node: TestNode) {
+  return startBackground(node, [await kubeProxyProgram(node), '1000'])
+}
+
+async function kubeProxyProgram(node: TestNode): Promise<string> {
   const program = join(node.directory, 'kube-proxy')
   await copyFile(await realpath('/bin/sleep'), program)
-  return startBackground(node, [program, '1000'])
+  return program
 }
