@@ -12,8 +12,15 @@ import { type HttpAnswer, httpGet } from './http-get.ts'
 import { kubeProxyPlace } from './only-writer.ts'
 import { plain } from './plain.ts'
 
-/** `refused`: it answers, and what it was asked for is wrong or not there. */
-export type DaemonAnswer<T> = { readonly object: T } | { readonly problem: string; readonly refused?: true }
+export type DaemonAnswer<T> = { readonly object: T } | NoAnswer
+
+export interface NoAnswer {
+  readonly problem: string
+  /** It answers, and what it was asked for is wrong or not there. */
+  readonly refused?: true
+  /** The configuration that should say where to ask is wrong: exit status 64. */
+  readonly misconfigured?: true
+}
 
 /** A full read of a large node's rules takes seconds. */
 const patienceMs = 60_000
@@ -46,14 +53,13 @@ export async function askDaemon<T>(options: {
   }
 }
 
-function placeOf({
-  config = '',
-  'metrics-bind-address': given,
-}: DaemonPlace): { readonly at: string } | { readonly problem: string } {
+function placeOf({ config = '', 'metrics-bind-address': given }: DaemonPlace): { readonly at: string } | NoAnswer {
   if (given !== undefined || config === '') return toAsk(given ?? String(runFlags['metrics-bind-address'].default))
   const readFile = (path: string): string => readFileSync(path, 'utf8')
   const { errors, effective } = loadConfig({ flags: { config }, readFile, hostname: hostname() })
-  return errors[0] === undefined ? toAsk(effective.metricsBindAddress) : { problem: formatProblem(errors[0]) }
+  return errors[0] === undefined
+    ? toAsk(effective.metricsBindAddress)
+    : { problem: formatProblem(errors[0]), misconfigured: true }
 }
 
 /** A server on every address answers on loopback. */

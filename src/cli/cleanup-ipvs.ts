@@ -8,6 +8,7 @@ import { type Backend, toolsOf } from '../kernel/iptables.ts'
 import { hasIpvsLeftovers } from '../kernel/ipvs-leftovers.ts'
 import type { Plan } from '../kernel/plan.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
+import { count } from '../model/count.ts'
 import { nodeFacts, type TrafficSettings } from '../model/node.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
 import { retiringIpvsMode } from '../modes/ipvs/retiring.ts'
@@ -30,12 +31,12 @@ export async function cleanIpvs({ exec, dryRun, backend, say }: IpvsCleaning): P
     const lines = plan.steps.flatMap(({ argv, input }) =>
       [...input].flatMap(chunk => chunk.lines.map(line => ({ tool: argv[0], line }))),
     )
-    const count = (tool: string, pattern: RegExp): number =>
+    const matching = (tool: string, pattern: RegExp): number =>
       lines.filter(each => each.tool === tool && pattern.test(each.line)).length
     const parts = [
-      `${count('ipvsadm', /^-D /)} virtual servers`,
-      `${count('ip', /^addr del /)} addresses`,
-      `${count('ipset', /^destroy /)} sets${count('ip', /^link del /) > 0 ? ` and ${serviceLink}` : ''}`,
+      count(matching('ipvsadm', /^-D /), 'virtual server'),
+      count(matching('ip', /^addr del /), 'address', 'addresses'),
+      `${count(matching('ipset', /^destroy /), 'set')}${matching('ip', /^link del /) > 0 ? ` and ${serviceLink}` : ''}`,
     ]
     say(`IPVS, ${family}: ${dryRun ? 'would remove' : 'removed'} ${parts.join(', ')}`)
     if (dryRun) for (const { tool, line } of lines) say(`  ${tool} ${line}`)

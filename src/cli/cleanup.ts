@@ -11,6 +11,7 @@ import { joinPlans } from '../kernel/plan.ts'
 import { hasKubeletHint, usableBackends } from '../kernel/probe.ts'
 import { claimNode, findKubeProxy } from '../kernel/writers.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
+import { count } from '../model/count.ts'
 import { retire, retireCanary } from '../modes/rules/retire.ts'
 import { applyPlan } from '../sync/apply.ts'
 import { routeLocalnet } from '../sync/route-localnet.ts'
@@ -138,7 +139,7 @@ async function cleanOne(options: {
   for (const what of plan.kept) say(`${where}: kept, emptied: ${what}\n`)
   if (plan.steps.length === 0) return void say(`${where}: nothing of ours\n`)
   if (!dryRun) await applyPlan(plan, exec)
-  say(`${where}: ${dryRun ? 'would remove' : 'removed'} ${plan.removed} chains\n`)
+  say(`${where}: ${dryRun ? 'would remove' : 'removed'} ${count(plan.removed, 'chain')}\n`)
   const deletions = plan.steps.flatMap(step => [...step.input]).flatMap(chunk => chunk.lines.filter(line => /^-[DX] /.test(line)))
   if (dryRun) for (const line of deletions) say(`  ${line}\n`)
 }

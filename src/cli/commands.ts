@@ -27,3 +27,13 @@ export const commands: Readonly<Record<string, Command>> = {
   completion: { about: 'print a script that completes commands and flags in your shell', load: () => import('./completion.ts') },
   help: { about: 'print this, or the help of one command', load: () => import('./help.ts') },
 }
+
+export const commandNames: readonly string[] = Object.keys(commands)
+
+/** A line each. */
+export function commandList(): string {
+  const width = Math.max(...commandNames.map(name => name.length)) + 2
+  return Object.entries(commands)
+    .map(([name, { about }]) => `  ${name.padEnd(width)}${about}`)
+    .join('\n')
+}

@@ -3,25 +3,23 @@ import { bool } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
 import type { Flags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
-import { closest } from '../config/suggest.ts'
-import { commands } from './commands.ts'
+import { closest } from '../model/suggest.ts'
+import { commandList, commandNames, commands } from './commands.ts'
 import { refuse, say } from './say.ts'
 
 export const flags: Flags = {
   help: { type: bool, default: false, help: 'Print this and exit.', withConfig: 'applies', letter: 'h' },
 }
 
-export const words: readonly string[] = Object.keys(commands)
+export const words = commandNames
 
 export function usage(): string {
-  const width = Math.max(...words.map(name => name.length)) + 2
-  const list = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(width)}${about}`)
   return `Usage: switchyard [COMMAND] [FLAGS]
 
 Switchyard programs this node's kernel so that a connection to a Kubernetes Service reaches a Pod.
 
 Commands:
-${list.join('\n')}
+${commandList()}
 
 Examples:
   switchyard --manifests ./manifests --hostname-override node1
@@ -35,6 +33,7 @@ Exit status of every command: 0 fine; 1 it failed; 64 the command line is wrong.
 
 /** For a name that is no command's. */
 export function noSuchCommand(name: string): string {
+  if (name === 'version') return `there is no command "version"; \`switchyard --version\` prints it`
   const meant = closest(name, words)
   const advice = meant === undefined ? '`switchyard help` lists the commands' : `did you mean \`switchyard ${meant}\`?`
   return `there is no command ${JSON.stringify(name)}; ${advice}`

@@ -1,6 +1,6 @@
 // What a service proxy has on this node → a table for people. Pure.
-import type { IpFamily } from '../model/address.ts'
-import { ipFamilies } from '../model/address.ts'
+import { type IpFamily, ipFamilies } from '../model/address.ts'
+import { count } from '../model/count.ts'
 import type { StandingIpvs } from '../modes/ipvs/standing.ts'
 import { isNothing } from '../modes/rules/standing.ts'
 import type { Inventory, RulesFound } from '../sync/inventory.ts'
@@ -60,8 +60,4 @@ function nftablesRow({ nftables }: Inventory): readonly [string, string] {
 function parametersRow({ parameters }: Inventory): readonly [string, string] {
   const set = [...parameters].filter(([name, value]) => value !== (name.endsWith('conn_reuse_mode') ? '1' : '0'))
   return ['kernel parameters', set.length === 0 ? 'none set' : set.map(([name, value]) => `${name}=${value}`).join(', ')]
-}
-
-export function count(amount: number, what: string, many = `${what}s`): string {
-  return `${amount} ${amount === 1 ? what : many}`
 }

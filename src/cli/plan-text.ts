@@ -1,5 +1,6 @@
 // The plan object → what a person reads: by Service, the fixed part first, `+` what comes and `-` what goes. Pure; colour is the caller's to give.
 import type { FamilyPlan, PlannedChange, PlannedParameterChange, PlanObject, ServicePlan } from '../explain/plan-object.ts'
+import { count } from '../model/count.ts'
 import type { Paint } from './table.ts'
 
 export interface PlanTextOptions {
@@ -98,14 +99,17 @@ function totalsText({ families, parameters }: PlanObject): string {
   const services = new Set(families.flatMap(family => family.services.flatMap(({ service }) => service ?? [])))
   const parts = [
     count(services.size, 'Service'),
-    `${total(({ totals }) => totals.written)} chains, sets and virtual servers written`,
+    count(
+      total(({ totals }) => totals.written),
+      'chain, set or virtual server written',
+      'chains, sets and virtual servers written',
+    ),
     `${total(({ totals }) => totals.removed)} removed`,
-    `${total(({ totals }) => totals.lines)} lines for the tools`,
+    `${count(
+      total(({ totals }) => totals.lines),
+      'line',
+    )} for the tools`,
     ...(parameters.length > 0 ? [count(parameters.length, 'kernel parameter')] : []),
   ]
   return `\nIn all: ${parts.join(', ')}. Nothing was changed.`
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`
 }

@@ -6,6 +6,7 @@ import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { type ConfigProblem, formatProblem } from '../config/problem.ts'
 import { flagHelp } from '../config/reference.ts'
 import { kubeProxyYaml } from '../config/render.ts'
+import { commandList, commandNames } from './commands.ts'
 import { runDaemon } from './daemon.ts'
 import { initialise } from './init-only.ts'
 import { LiveConfig } from './live-config.ts'
@@ -18,6 +19,8 @@ export { flags } from '../config/flags.ts'
 export async function main(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(argv)
   const flags = parsed.values
+  const command = parsed.positionals.find(word => commandNames.includes(word))
+  if (command !== undefined) return refuse([`the command comes first: switchyard ${command} [FLAGS]`])
   if (parsed.errors.length > 0) return notStarted(parsed.errors)
   if (flags.help === true) return say(help())
   if (flags.version === 'true' || flags.version === 'raw') return say(`Switchyard ${version()}\n`)
@@ -57,7 +60,8 @@ Examples:
 
 Exit status: 0 it was told to end; 1 it cannot run here, or an error stopped it; 64 the command line or the configuration is wrong.
 
-Other commands: 'switchyard help'.
+Commands, each with a --help of its own (without one it is run):
+${commandList()}
 
 Flags (as kube-proxy's, and some of our own):
 ${flagHelp()}`

@@ -8,8 +8,8 @@ import type {
   ServiceState,
   ServiceSummary,
 } from '../explain/services-object.ts'
+import { count } from '../model/count.ts'
 import { plain } from './plain.ts'
-import { count } from './span.ts'
 import type { Screen } from './status-text.ts'
 import { type Cell, fittedTable, isWithin, type Paint, type Rows, table } from './table.ts'
 

@@ -1,9 +1,4 @@
-// Amounts and times in words.
-
-/** `1 Service`, `2 Services`. */
-export function count(amount: number, what: string): string {
-  return `${amount} ${what}${amount === 1 ? '' : 's'}`
-}
+// How long ago, in words for people.
 
 /** The time between two, in its two largest units: `3 h 12 min`. */
 export function span(later: string, earlier: string): string {

@@ -1,9 +1,10 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
 import type { UnreadObject } from '../explain/unread.ts'
+import { count } from '../model/count.ts'
 import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
 import { plain } from './plain.ts'
-import { count, span } from './span.ts'
+import { span } from './span.ts'
 import { type Cell, fittedTable, type Paint, table } from './table.ts'
 
 export interface Screen {

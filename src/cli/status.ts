@@ -4,7 +4,7 @@ import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, flags as runFlags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
 import { type Status, statusPath } from '../server/status-object.ts'
-import { askDaemon, type DaemonAnswer } from './ask-daemon.ts'
+import { askDaemon, type DaemonAnswer, type NoAnswer } from './ask-daemon.ts'
 import { askForServices } from './ask-for-services.ts'
 import { paint } from './paint.ts'
 import { complain, refuse, say } from './say.ts'
@@ -52,14 +52,14 @@ and from outside ('Cluster (2)': they go to the 2 endpoints of policy Cluster), 
 why it gets none.
 
   -o, --output FORMAT               text (default) or json: the object that the daemon serves below /switchyard/v1/
-  -w, --watch[=SECONDS]             ask again every ${usualPauseSeconds} s, or as often as said, until Ctrl-C
+  -w, --watch [SECONDS]             ask again every ${usualPauseSeconds} s, or as often as said, until Ctrl-C
   --search TEXT                     with 'services': only those with this in their name, an address or a port
   --limit N                         with 'services': at most so many (default 200, at most 2000)
   --metrics-bind-address HOST:PORT  where it serves its metrics (default ${runFlags['metrics-bind-address'].default})
   --config FILE                     take that address from the KubeProxyConfiguration that it runs with
 
-Exit status: 0 it answers, ready or not; 1 nothing answers, something else does, or there is no such Service; 64 the command line is
-wrong. With --watch 0, once it is interrupted.
+Exit status: 0 it answers, ready or not; 1 nothing answers, something else does, or there is no such Service; 64 the command line or
+the configuration is wrong. With --watch 0, once it is interrupted.
 
 Examples:
   switchyard status
@@ -75,7 +75,7 @@ export interface Told {
   readonly object: unknown
   readonly text: (screen: Screen) => string
 }
-export type Ask = () => Promise<Told | { readonly problem: string }>
+export type Ask = () => Promise<Told | NoAnswer>
 
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, errors, positionals } = parseFlagsOf<Wishes>(flags, argv)
@@ -114,7 +114,7 @@ function questionOf([subject, name]: readonly string[], wishes: Wishes): Ask {
 
 async function once(ask: Ask, { output }: Wishes): Promise<number> {
   const told = await ask()
-  return 'problem' in told ? complain(told.problem) : say(inForm(told, output))
+  return 'problem' in told ? complain(told.problem, told.misconfigured === true ? 64 : 1) : say(inForm(told, output))
 }
 
 function inForm({ object, text: words }: Told, output: Wishes['output']): string {

@@ -1,9 +1,10 @@
 // A parsed file against a table of fields → typed settings, the origin of each, and every finding at once.
 // A field that is absent, null or wrong has its default; an unknown one is a warning, as it is for kube-proxy.
+
+import { closest } from '../model/suggest.ts'
 import { type Field, type Fields, type Origin, type SettingsOf, settingsOf } from './field.ts'
 import { type FieldType, isMapping } from './field-type.ts'
 import { type Finding, show } from './problem.ts'
-import { closest } from './suggest.ts'
 import type { ConfigDocument } from './yaml-file.ts'
 
 export interface DecodedFile<F extends Fields> {

@@ -1,10 +1,10 @@
 // argv → typed flag values, as kube-proxy reads its command line (pflag): `--flag=value`, `--flag value`, a bare `--flag` for
-// booleans, `-v 2`, `-v=2` and `-v2`, `_` for `-` in names, `--` before what is no flag. Every error at once.
+// booleans (and `--watch`, which takes a number that follows), `-v 2`, `-v=2` and `-v2`, `_` for `-` in names, `--` before what is no flag. Every error at once.
 
+import { closest } from '../model/suggest.ts'
 import { type Flag, type Flags, type FlagValues, flags } from './flags.ts'
 import type { ConfigProblem } from './problem.ts'
 import { show } from './problem.ts'
-import { closest } from './suggest.ts'
 
 export interface ParsedFlags<V = FlagValues> {
   readonly values: V
@@ -55,7 +55,10 @@ function readFlag(table: Flags, word: string, queue: string[]): Given | ConfigPr
     if (text === undefined && queue[0]?.startsWith('-') === false) queue.shift()
     return unknownFlag(table, word, name)
   }
-  if (text === undefined && flag.type.bare !== undefined) return { name, flag, value: flag.type.bare }
+  const { bare } = flag.type
+  // `--watch 5`: no command has an argument that is a number.
+  const isNext = typeof bare === 'number' && /^\d+$/.test(queue[0] ?? '')
+  if (text === undefined && bare !== undefined && !isNext) return { name, flag, value: bare }
   const given = text ?? queue.shift()
   if (given === undefined) return problem(`--${name}`, 'needs a value', `allowed: ${flag.type.allowed}`)
   if (given === '' && flag.emptyIsUnset) return undefined

@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from '../model/address.ts'
 import type { Protocol, ServiceKey } from '../model/objects.ts'
 import { isProxied, type ServicePort } from '../model/service-port.ts'
+import { closest } from '../model/suggest.ts'
 import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import type { Inspection } from '../sync/inspect.ts'
@@ -132,9 +133,16 @@ function findService({ name, namespace }: Named, { cluster, unread }: Where): Se
   if (wanted !== undefined && found.includes(wanted)) return `${wanted}/${name}` as ServiceKey
   if (found.length > 1 && namespace === undefined)
     return { problem: `there is a Service ${name} in each of ${found.sort().join(', ')}: write svc/NAMESPACE/${name}` }
-  const elsewhere = found.length === 0 ? '' : `; there is one in ${found.sort().join(', ')}`
+  const elsewhere = found.length === 0 ? nearest(name, cluster) : `; there is one in ${found.sort().join(', ')}`
   const none = `there is no Service ${name}${namespace === undefined ? '' : ` in namespace ${namespace}`}${elsewhere}`
   return { problem: noService({ namespace, name }, { unread, none }) }
+}
+
+/** What may have been meant. */
+function nearest(name: string, cluster: ClusterView): string {
+  const meant = closest(name, new Set([...cluster.services()].map(each => each.name as string)))
+  const service = [...cluster.services()].find(each => each.name === meant)
+  return service === undefined ? '' : `; did you mean svc/${service.namespace}/${service.name}?`
 }
 
 function whyNoPorts(key: ServiceKey, { inspection, cluster }: Pick<Where, 'inspection' | 'cluster'>): string {

@@ -1,10 +1,10 @@
 // GET /switchyard/v1/services: what this node knows of Services, as a list or of one alone. Answers from what is in memory; touches no kernel.
 import type { Config } from '../config/config.ts'
-import { closest } from '../config/suggest.ts'
 import { type ServicesQuestion, serviceDetail, serviceList } from '../explain/services.ts'
 import { noService } from '../explain/unread.ts'
 import { nodeFacts } from '../model/node.ts'
 import type { ServiceKey } from '../model/objects.ts'
+import { closest } from '../model/suggest.ts'
 import type { Unread } from '../source/source.ts'
 import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterState, SyncEvents } from '../sync/events.ts'

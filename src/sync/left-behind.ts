@@ -4,6 +4,7 @@ import { type Backend, toolsOf } from '../kernel/iptables.ts'
 import { deleteProxyTable, proxyTable } from '../kernel/nftables.ts'
 import { emptyPlan, joinPlans, type Plan } from '../kernel/plan.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
+import { count } from '../model/count.ts'
 import { retire, retireCanary } from '../modes/rules/retire.ts'
 import { isNothing } from '../modes/rules/standing.ts'
 import type { Inventory, RulesFound } from './inventory.ts'
@@ -24,7 +25,7 @@ export function leftBehind(inventory: Inventory, backend: Backend): readonly Rem
 export function nftRemovals({ nftables }: Pick<Inventory, 'nftables'>): readonly Removal[] {
   if ('unknown' in nftables) return []
   return nftables.map(({ family, chains }) => ({
-    what: `${proxyTable(family)} of nftables: ${chains} chains`,
+    what: `${proxyTable(family)} of nftables: ${count(chains, 'chain')}`,
     plan: { ...emptyPlan, steps: [deleteProxyTable(family)], removed: chains },
   }))
 }
@@ -40,7 +41,7 @@ function ofRules(found: RulesFound, inventory: Inventory, backend: Backend): rea
   }
   const keepFirewall = hasKubeletHint(found.save) || needsGuard(found, inventory, backend)
   const plan = joinPlans(retire({ save: found.save, tools, keepFirewall }), retireCanary(found.save, tools))
-  return [{ what: `${where}: ${plan.removed} chains`, plan }]
+  return [{ what: `${where}: ${count(plan.removed, 'chain')}`, plan }]
 }
 
 /** While packets to 127.0.0.0/8 may come in from outside, the rule that drops them stays, in one backend or the other. */

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { askDaemon } from '../../src/cli/ask-daemon.ts'
-import { main } from '../../src/cli/status.ts'
+import { flags, main } from '../../src/cli/status.ts'
+import { parseFlagsOf } from '../../src/config/flag-parser.ts'
 import { type Handler, jsonResponse, openServer, routed, textResponse } from '../../src/server/http.ts'
 import { freePort } from '../server/support.ts'
 
@@ -74,6 +75,27 @@ describe('a question to the daemon', () => {
 })
 
 describe('the command line of status', () => {
+  it('takes a pause as a word of its own', () => {
+    for (const argv of [['-w', '5'], ['-w5'], ['--watch', '5'], ['--watch=5']])
+      assert.deepEqual(parseFlagsOf(flags, [...argv, 'services']), {
+        values: { watch: 5 },
+        positionals: ['services'],
+        errors: [],
+      })
+    assert.deepEqual(parseFlagsOf(flags, ['-w', 'services']), { values: { watch: 2 }, positionals: ['services'], errors: [] })
+  })
+
+  it('says which Service may have been meant', async context => {
+    const services = ['default/web', 'shop/api'].map(service => ({ service }))
+    const list = (found: readonly object[]) => ({ apiVersion: 'switchyard/v1', kind: 'ServiceList', unread: [], services: found })
+    const at = await serve(context, ({ query }) => jsonResponse(200, JSON.stringify(list(query.has('name') ? [] : services))))
+    const said: string[] = []
+    context.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0)
+    const status = await main(['services', 'wbe', '--metrics-bind-address', at])
+    context.mock.restoreAll()
+    assert.deepEqual([status, said], [1, ['switchyard: there is no Service wbe in any namespace; did you mean default/web?\n']])
+  })
+
   for (const [title, argv, status] of [
     ['a flag that there is not', ['--bogus'], 64],
     ['an argument', ['endpoints'], 64],
@@ -81,9 +103,10 @@ describe('the command line of status', () => {
     ['a search without Services', ['--search', 'web'], 64],
     ['a search beside a name', ['services', 'web', '--search', 'b'], 64],
     ['a pause of nothing', ['--watch=0'], 64],
+    ['a pause of nothing in a word of its own', ['-w', '0'], 64],
     ['another format', ['-o', 'yaml'], 64],
     ['no metrics port', ['--metrics-bind-address', ''], 1],
-    ['a file that is not there', ['--config', '/no/such/file'], 1],
+    ['a file that is not there', ['--config', '/no/such/file'], 64],
     ['help', ['--help'], 0],
   ] as const) {
     it(`knows ${title}`, async context => {

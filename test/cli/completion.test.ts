@@ -146,8 +146,18 @@ describe('help', () => {
       assert.match(out, new RegExp(`^ {2}${name} +${about.slice(0, 20)}`, 'm'))
   })
 
+  it('names every command where only flags are given, and says where a command belongs', async context => {
+    const run = await commands['run']?.load()
+    assert.ok(run !== undefined)
+    const { out } = await said(context, () => run.main(['--help']))
+    for (const name of Object.keys(commands)) assert.match(out, new RegExp(`^ {2}${name} +\\w`, 'm'))
+    const { status, err } = await said(context, () => run.main(['--config', 'config.yaml', 'plan']))
+    assert.deepEqual([status, err], [64, 'switchyard: the command comes first: switchyard plan [FLAGS]\n'])
+  })
+
   it('says what may have been meant', async context => {
     assert.equal(noSuchCommand('stauts'), 'there is no command "stauts"; did you mean `switchyard status`?')
+    assert.match(noSuchCommand('version'), /`switchyard --version` prints it$/)
     assert.match(noSuchCommand('frobnicate'), /`switchyard help` lists the commands$/m)
     for (const argv of [['stats'], ['run', 'status'], ['--bogus']]) {
       const { status, out } = await said(context, () => help(argv))

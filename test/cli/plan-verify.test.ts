@@ -95,6 +95,14 @@ describe('planText', () => {
     assert.deepEqual(lines.slice(1, 4), ['', 'IPv4', '  default/web  1 added, 1 changed'])
   })
 
+  it('counts in words', () => {
+    const [plan] = [planWith([change({})])]
+    assert.match(
+      text(plan).join('\n'),
+      /^In all: 1 Service, 1 chain, set or virtual server written, 0 removed, 4 lines for the tools/m,
+    )
+  })
+
   it('says that there is nothing to do', () => {
     assert.deepEqual(text(planWith([])), ['Nothing to do on node node1, mode iptables, by a test', ''])
   })

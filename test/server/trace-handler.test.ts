@@ -42,6 +42,7 @@ describe('the trace of a daemon', () => {
     [{ from: 'node' }, /ask with \?from=FROM&to=TO/],
     [{ from: 'node', to: 'svc/web', family: 'ipx' }, /family is IPv4 or IPv6, not "ipx"/],
     [{ from: 'node', to: 'svc/nothing' }, /there is no Service nothing/],
+    [{ from: 'node', to: 'svc/wbe' }, /there is no Service wbe; did you mean svc\/default\/web\?/],
     [{ from: 'node', to: 'svc/web', familiy: 'IPv6' }, /there is no parameter "familiy"; expected from, to, family/],
     [{ from: 'node', to: 'x'.repeat(1000) }, /longer than any name/],
   ]
