@@ -1,6 +1,6 @@
 // Where a service port answers, and which service ports answer at an address.
 import { type Address, isLoopback, ofFamily } from '../model/address.ts'
-import { nodePortDestinations, primaryAddress } from '../model/node.ts'
+import { outerNodePortAddresses, primaryAddress } from '../model/node.ts'
 import type { Protocol } from '../model/objects.ts'
 import type { ServicePort } from '../model/service-port.ts'
 import type { Decision } from '../model/traffic-policy.ts'
@@ -28,14 +28,12 @@ export function addressesOf(servicePort: ServicePort, known: Known): readonly Ad
     ...(clusterIP === undefined ? [] : [{ kind: 'cluster IP', address: clusterIP, port } as const]),
     ...loadBalancerAddresses.map(address => ({ kind: 'load balancer', address, port }) as const),
     ...externalIPs.map(address => ({ kind: 'external address', address, port }) as const),
-    ...(nodePort === 0 ? [] : atNode(known).map(address => ({ kind: 'node port', address, port: nodePort }) as const)),
+    ...(nodePort === 0
+      ? []
+      : outerNodePortAddresses(known.settings, known.node, known.family).map(
+          address => ({ kind: 'node port', address, port: nodePort }) as const,
+        )),
   ]
-}
-
-function atNode({ settings, node, family }: Known): readonly Address[] {
-  const destinations = nodePortDestinations(settings, node, family)
-  const addresses = destinations === 'every local address' ? ofFamily(node.interfaceAddresses, family) : destinations
-  return addresses.filter(address => !isLoopback(address))
 }
 
 /** What the kernel calls LOCAL, but for what ipvs mode adds. */

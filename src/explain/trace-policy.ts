@@ -2,6 +2,7 @@
 
 import { type Address, contains } from '../model/address.ts'
 import type { TrafficPolicy } from '../model/objects.ts'
+import { sourceRangesOf } from '../model/way-in.ts'
 import type { PortAt } from './addresses.ts'
 import type { TraceSender } from './trace-object.ts'
 
@@ -30,8 +31,8 @@ export function policyFor(
   return { policy: 'Cluster', field, words: `${words} is for clients outside; for ${insider} it is Cluster` }
 }
 
-/** Source ranges fence the load balancer's addresses alone. */
-export function isFenced({ kind, servicePort }: PortAt, sender: string): boolean {
-  const ranges = servicePort.loadBalancerSourceRanges
-  return kind === 'load balancer' && ranges.length > 0 && !ranges.some(range => contains(range, sender as Address))
+/** Whether source ranges keep the sender out. */
+export function isFenced(at: PortAt, sender: string): boolean {
+  const ranges = sourceRangesOf(at.servicePort, at)
+  return ranges.length > 0 && !ranges.some(range => contains(range, sender as Address))
 }

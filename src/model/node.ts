@@ -113,6 +113,13 @@ export function nodePortDestinations(settings: TrafficSettings, node: NodeFacts,
   return [...new Set(selected)].sort()
 }
 
+/** Where node ports answer, each address by itself, but for loopback: there only rules of iptables serve them. */
+export function outerNodePortAddresses(settings: TrafficSettings, node: NodeFacts, family: IpFamily): readonly Address[] {
+  const destinations = nodePortDestinations(settings, node, family)
+  const addresses = destinations === 'every local address' ? ofFamily(node.interfaceAddresses, family) : destinations
+  return addresses.filter(address => !isLoopback(address))
+}
+
 /** Whether node ports answer on 127.0.0.1, which needs the guard rule of KUBE-FIREWALL and net.ipv4.conf.all.route_localnet. */
 export function servesLocalhostNodePorts(settings: TrafficSettings, family: IpFamily): boolean {
   if (family !== 'IPv4' || !settings.localhostNodePorts || settings.nodePortAddresses === 'primary') return false

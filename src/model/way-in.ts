@@ -34,7 +34,7 @@ export function waysIn(servicePort: ServicePort): readonly WayIn[] {
 }
 
 /** Who may use this way at all: empty where everybody may. A range that is the whole family lets all in. */
-export function sourceRangesOf({ loadBalancerSourceRanges }: ServicePort, { kind }: WayIn): readonly Cidr[] {
+export function sourceRangesOf({ loadBalancerSourceRanges }: ServicePort, { kind }: Pick<WayIn, 'kind'>): readonly Cidr[] {
   return kind !== 'load balancer' || loadBalancerSourceRanges.some(isWholeFamily) ? [] : loadBalancerSourceRanges
 }
 

@@ -1,5 +1,6 @@
 // Decisions → Desired, anew or for the Services that changed.
 import { type IpFamily, ofFamily } from '../../model/address.ts'
+import { outerNodePortAddresses } from '../../model/node.ts'
 import type { ServiceKey } from '../../model/objects.ts'
 import { othersDependOn } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
@@ -9,7 +10,7 @@ import { replaceService } from './claims.ts'
 import { noticeEndpoints } from './drain-endpoints.ts'
 import { type EntryContext, outFilterRules, serviceAddresses, setEntries } from './set-entries.ts'
 import { type Desired, nothingDirty, type Rendered } from './state.ts'
-import { chooseScheduler, type IpvsAbilities, nodePortAddresses, virtualServers } from './virtual-servers.ts'
+import { chooseScheduler, type IpvsAbilities, virtualServers } from './virtual-servers.ts'
 
 export interface RenderOptions {
   readonly desired: Desired | undefined
@@ -48,7 +49,7 @@ export function addressFacts(
   family: IpFamily,
 ): Pick<Desired, 'nodeAddresses' | 'localAddresses'> {
   return {
-    nodeAddresses: nodePortAddresses(settings, node, family),
+    nodeAddresses: outerNodePortAddresses(settings, node, family),
     localAddresses: new Set(ofFamily(node.interfaceAddresses, family)),
   }
 }

@@ -1,10 +1,9 @@
 // One Decision → the virtual servers of its service port, in the words of ipvsadm: one for each address, and one for its node port at each
 // node address. Pure.
 import { type RealServerName, type ServerName, serverName, type VirtualServer } from '../../kernel/ipvsadm.ts'
-import { type Address, isLoopback, ofFamily } from '../../model/address.ts'
+import type { Address } from '../../model/address.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import { ipvsSchedulers } from '../../model/ipvs-scheduler.ts'
-import { type NodeFacts, nodePortDestinations, type TrafficSettings } from '../../model/node.ts'
 import type { ServicePort } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 
@@ -81,13 +80,6 @@ export function lacksLocalEndpoints({ external }: Decision): boolean {
 
 function realServers(endpoints: readonly Endpoint[]): ReadonlyMap<RealServerName, string> {
   return new Map(endpoints.map(({ hostPort }) => [hostPort, serving]))
-}
-
-/** Where node ports answer: every address of the node, or those that nodePortAddresses selects; never loopback, where IPVS cannot. */
-export function nodePortAddresses(settings: TrafficSettings, node: NodeFacts, family: 'IPv4' | 'IPv6'): readonly Address[] {
-  const destinations = nodePortDestinations(settings, node, family)
-  const addresses = destinations === 'every local address' ? ofFamily(node.interfaceAddresses, family) : destinations
-  return addresses.filter(address => !isLoopback(address))
 }
 
 /** Which scheduler a service port gets, and what to say where that is not the one that it asks for. */

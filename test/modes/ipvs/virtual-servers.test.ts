@@ -1,11 +1,11 @@
 // A Decision in the words of ipvsadm: which virtual servers, with which options, and what stands behind them.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { outerNodePortAddresses } from '../../../src/model/node.ts'
 import type { Decision } from '../../../src/model/traffic-policy.ts'
 import {
   chooseScheduler,
   type IpvsAbilities,
-  nodePortAddresses,
   schedulerOf,
   virtualServers,
   withFallback,
@@ -158,8 +158,8 @@ describe('addresses of node ports', () => {
   for (const [selection, expected] of rows) {
     it(`selected by ${JSON.stringify(selection)} are ${expected.join(', ') || 'none'}, never loopback`, () => {
       const of = { ...settings, nodePortAddresses: selection }
-      assert.deepEqual(nodePortAddresses(of, facts, 'IPv4'), expected)
+      assert.deepEqual(outerNodePortAddresses(of, facts, 'IPv4'), expected)
     })
   }
-  it("are the family's own", () => assert.deepEqual(nodePortAddresses(settings, node, 'IPv6'), [address('fd00:200:1::2')]))
+  it("are the family's own", () => assert.deepEqual(outerNodePortAddresses(settings, node, 'IPv6'), [address('fd00:200:1::2')]))
 })
