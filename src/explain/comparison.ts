@@ -1,6 +1,7 @@
 // What plan and verify are made from: one comparison of the kernel with what it should hold, and the words that both objects begin with.
 import type { Inspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
+import type { ComparisonObject } from './comparison-object.ts'
 
 export interface Comparison {
   readonly node: string
@@ -17,10 +18,13 @@ export interface Comparison {
   readonly parameters: readonly ParameterState[]
 }
 
-export function headOf<Kind extends string>(kind: Kind, { node, mode, source, sweeps, now, inspections }: Comparison) {
+export function headOf<Kind extends string>(
+  kind: Kind,
+  { node, mode, source, sweeps, now, inspections }: Comparison,
+): ComparisonObject<Kind> {
   const readAt = Math.min(now, ...inspections.map(inspection => inspection.readAt))
   const times = { time: new Date(now).toISOString(), readAt: new Date(readAt).toISOString() }
-  return { apiVersion: 'switchyard/v1', kind, ...times, node, mode, source, sweeps } as const
+  return { apiVersion: 'switchyard/v1', kind, ...times, node, mode, source, sweeps }
 }
 
 /** The fixed part first, then by namespace and name. */

@@ -1,22 +1,11 @@
 // What would change in the kernel, as `switchyard plan -o json` prints it and /switchyard/v1/plan serves it. Within v1 fields may come, none goes or
 // gets another meaning; null: there is none.
 import type { IpFamily } from '../model/address.ts'
+import type { ComparisonObject } from './comparison-object.ts'
 
 export const planPath = '/switchyard/v1/plan'
 
-export interface PlanObject {
-  readonly apiVersion: 'switchyard/v1'
-  readonly kind: 'Plan'
-  readonly time: string
-  /** When the kernel was read; at most a few seconds before. */
-  readonly readAt: string
-  readonly node: string
-  /** What runs, or would run. */
-  readonly mode: string
-  /** `manifests in /etc/switchyard`, `the API server at https://10.0.0.1:6443`. */
-  readonly source: string
-  /** False: something could not be read, so nothing stale is removed, since it may be its. */
-  readonly sweeps: boolean
+export interface PlanObject extends ComparisonObject<'Plan'> {
   /** Whether the kernel is as it should be: nothing below changes anything. */
   readonly empty: boolean
   readonly families: readonly FamilyPlan[]

@@ -1,21 +1,11 @@
 // Where the kernel is not as it should be, as `switchyard verify -o json` prints it and /switchyard/v1/verify serves it. Within v1 fields may come, none
 // goes or gets another meaning; null: there is none.
 import type { IpFamily } from '../model/address.ts'
+import type { ComparisonObject } from './comparison-object.ts'
 
 export const verifyPath = '/switchyard/v1/verify'
 
-export interface VerifyObject {
-  readonly apiVersion: 'switchyard/v1'
-  readonly kind: 'Verification'
-  readonly time: string
-  /** When the kernel was read; at most a few seconds before. */
-  readonly readAt: string
-  readonly node: string
-  readonly mode: string
-  /** `manifests in /etc/switchyard`, `the API server at https://10.0.0.1:6443`. */
-  readonly source: string
-  /** False: something could not be read, so what no known Service has is not called unexpected, since it may be its. */
-  readonly sweeps: boolean
+export interface VerifyObject extends ComparisonObject<'Verification'> {
   readonly clean: boolean
   /** What was compared. */
   readonly families: readonly IpFamily[]
