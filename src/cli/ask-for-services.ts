@@ -29,7 +29,7 @@ export async function askForServices(get: Get, { name, search, limit }: Services
   const found = await list(get, { name })
   if ('problem' in found) return found
   const [first, ...others] = found.object.services
-  const [unread] = found.object.unread
+  const [unread] = found.object.unread ?? []
   if (first === undefined && unread !== undefined) return { problem: `${unread.where} cannot be read: ${unread.problem}` }
   if (first === undefined) return { problem: `there is no Service ${name} in any namespace; ${await nearest(get, name)}` }
   return others.length === 0 ? oneService(get, first.service) : listed(found.object, `called ${JSON.stringify(name)}`)

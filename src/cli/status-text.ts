@@ -77,7 +77,7 @@ function problems({ missing, families: all, source }: Status, paint: Paint): str
   const lines = [
     ...missing.map(plain),
     ...all.flatMap(familyProblems),
-    ...source.unread.map(unreadText),
+    ...(source.unread ?? []).map(unreadText),
     ...(source.unreadable
       ? ['something cannot be read and has no earlier version: nothing stale is removed, since it may be its (the log names all)']
       : []),

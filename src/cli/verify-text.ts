@@ -8,7 +8,7 @@ export function verifyText(
   object: VerifyObject,
   { paint, most }: { readonly paint: Paint; readonly most: number | undefined },
 ): string {
-  const { clean, node, mode, source, families, bare, drifts, sweeps } = object
+  const { clean, node, mode, source, families, bare = [], drifts, sweeps } = object
   const compared = `${families.join(' and ')} of node ${node}, mode ${mode}, by ${source}`
   const unread = sweeps ? [] : ['Something could not be read: what no known Service has is not looked at, since it may be its.']
   if (clean) return [paint('good', `The kernel is as it should be: ${compared}`), ...unread, ''].join('\n')

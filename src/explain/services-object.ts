@@ -14,8 +14,8 @@ export interface ServiceList {
   readonly mode: string
   /** How many match `search`; `services` may be fewer. */
   readonly total: number
-  /** Those among them that cannot be read, and of which there is no earlier good version; they are not counted. */
-  readonly unread: readonly { readonly service: string; readonly where: string; readonly problem: string }[]
+  /** Those among them that cannot be read, and of which there is no earlier good version; they are not counted. Absent where a Switchyard from before this field answers. */
+  readonly unread?: readonly { readonly service: string; readonly where: string; readonly problem: string }[]
   readonly services: readonly ServiceSummary[]
 }
 

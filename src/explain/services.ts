@@ -68,7 +68,7 @@ export function serviceList(question: ServicesQuestion, { search, name, limit }:
 function unreadServices(
   { unread }: ServicesQuestion,
   { wanted, name }: { readonly wanted: string; readonly name: string | undefined },
-): ServiceList['unread'] {
+): NonNullable<ServiceList['unread']> {
   return unread.flatMap(({ id, where, problem, kept }) => {
     const service = id?.startsWith('Service ') ? id.slice('Service '.length) : undefined
     if (kept || service === undefined || !service.includes(wanted)) return []

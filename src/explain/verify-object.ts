@@ -9,8 +9,8 @@ export interface VerifyObject extends ComparisonObject<'Verification'> {
   readonly clean: boolean
   /** What was compared. */
   readonly families: readonly IpFamily[]
-  /** Those in which no rule of a service proxy was found at all. */
-  readonly bare: readonly IpFamily[]
+  /** Those in which no rule of a service proxy was found at all. Absent where a Switchyard from before this field answers. */
+  readonly bare?: readonly IpFamily[]
   /** The fixed part first (`service` null), then by namespace and name. */
   readonly drifts: readonly VerifiedDrift[]
 }

@@ -75,8 +75,8 @@ export interface SourceStatus {
   readonly complete: boolean
   /** Something cannot be read and has no earlier version: nothing stale is removed. */
   readonly unreadable: boolean
-  /** What cannot be read as it is now; of many the first. */
-  readonly unread: readonly UnreadObject[]
+  /** What cannot be read as it is now; of many the first. Absent where a Switchyard from before this field answers. */
+  readonly unread?: readonly UnreadObject[]
   readonly objects: { readonly services: number; readonly endpointSlices: number; readonly endpoints: number }
   /** None where the objects do not come from an API server. */
   readonly watches: readonly WatchStatus[]

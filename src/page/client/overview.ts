@@ -52,7 +52,7 @@ function problems({ missing, families, source, ready }: Status): Child {
       const times = failures === 1 ? 'once' : `${failures} times in a row`
       return failures === 0 ? [] : [`${family}: failed ${times}: ${lastFailure ?? ''}`]
     }),
-    ...source.unread.map(({ where, problem, kept }) => {
+    ...(source.unread ?? []).map(({ where, problem, kept }) => {
       return `${where} cannot be read: ${problem}; ${kept ? 'its last good version is in force' : 'nothing of it is in force'}`
     }),
     ...(source.unreadable
