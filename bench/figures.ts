@@ -23,7 +23,7 @@ export interface Figure extends ClusterSize {
   readonly what: string
   /** `nft`, `legacy`, `nft linear`, `ipvs`. */
   readonly backend: string
-  readonly unit: 'ms' | 'µs' | 'MB' | '%' | 'lines' | 'programs'
+  readonly unit: 'ms' | 'µs' | 'MB' | '%' | 'lines' | 'Services' | 'programs'
   readonly runs: readonly Run[]
 }
 
