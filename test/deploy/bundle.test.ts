@@ -66,13 +66,30 @@ describe('the bundle', () => {
     )
   })
 
-  test('reads the HTTP client and the kubeconfig library only for an API server', () => {
-    const daemon = filesOf(metafile).find(path => metafile.outputs[path]?.entryPoint === 'src/cli/run.ts')
-    assert.ok(daemon !== undefined, 'the daemon is a part of its own')
-    const sources = sourcesOf(metafile, loadedAtOnce(metafile, daemon))
-    assert.ok(sources.includes('src/sync/engine.ts'), 'the daemon itself is read')
+  test("reads no HTTP client but Node's own, and the kubeconfig library only for a user that has a plugin", () => {
+    const entries = ['src/cli/run.ts', 'src/source/kubernetes/client.ts', 'src/source/kubernetes/credentials.ts'].map(source => {
+      const path = filesOf(metafile).find(file => metafile.outputs[file]?.entryPoint === source)
+      assert.ok(path !== undefined, `${source} is a part of its own`)
+      return path
+    })
+    const sources = sourcesOf(
+      metafile,
+      entries.flatMap(entry => loadedAtOnce(metafile, entry)),
+    )
+    assert.ok(sources.includes('src/sync/engine.ts') && sources.includes('src/source/kubernetes/connection.ts'))
     assert.deepEqual(
-      sources.filter(source => /node_modules\/(undici|@kubernetes)\//.test(source)),
+      sources.filter(source => /node_modules\/(undici|@kubernetes\/client-node\/dist\/(?!config_types))/.test(source)),
+      [],
+    )
+  })
+
+  test('never imports node:http, which would load the WebSocket client that it exports', () => {
+    const imported = filesOf(metafile).flatMap(path =>
+      (metafile.outputs[path]?.imports ?? []).filter(({ kind, external }) => kind === 'import-statement' && external === true),
+    )
+    assert.ok(imported.some(({ path }) => path === 'node:https'))
+    assert.deepEqual(
+      imported.filter(({ path }) => /^(node:)?http$/.test(path)),
       [],
     )
   })

@@ -76,12 +76,10 @@ const advice: Readonly<Record<ApiFailure, (context: RequestContext) => string>> 
   credentials: ({ credentials }) => `Check ${credentials}; it is read again before the next try.`,
 }
 
-const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
-
 function classifyConnection(error: unknown): ApiFailure {
   const code = codeOf(error)
   if (code === undefined) return 'network'
-  if (timeouts.has(code)) return 'timed out'
+  if (code === 'ETIMEDOUT') return 'timed out'
   return isCertificateProblem(code) ? 'certificate' : 'network'
 }
 

@@ -1,6 +1,6 @@
 // HTTP to the API server: a request as a value in, a stream of bytes or a JSON value out, and every failure as an ApiError.
 // Retries nothing and times nothing but the connection: who asks knows how long an answer may take.
-import type { Dispatcher } from 'undici'
+import type { IncomingMessage } from 'node:http'
 import { connectionError, credentialsError, type RequestContext, statusError } from './api-error.ts'
 import { type ApiRequest, methodOf, pathOf } from './api-request.ts'
 import { type ApiStatus, readStatusText, retryAfterMs } from './api-status.ts'
@@ -45,11 +45,11 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     async open(request, signal) {
       const access = await accessFor(request, signal)
       const context = contextOf(request, access.server)
-      const response = await dispatch({ request, access, signal, context })
-      const { statusCode, body } = response
-      if (statusCode >= 200 && statusCode < 300) return readBody(body, context)
-      const status = readStatusText(await readText(body, longestErrorBody).catch(() => ''), statusCode)
-      throw statusError(context, status, retryAfterMs(headerOf(response, 'retry-after'), Date.now()))
+      const response = await send({ request, access, signal, context })
+      const { statusCode = 0, headers } = response
+      if (statusCode >= 200 && statusCode < 300) return readBody(response, context)
+      const status = readStatusText(await readText(response, longestErrorBody).catch(() => ''), statusCode)
+      throw statusError(context, status, retryAfterMs(headers['retry-after'], Date.now()))
     },
     async send(request, signal) {
       const chunks: Uint8Array[] = []
@@ -67,7 +67,7 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
       })
       return refreshing
     },
-    close: () => connections.destroy(),
+    close: async () => connections.destroy(),
   }
 
   async function accessFor(request: ApiRequest, signal: AbortSignal): Promise<Access> {
@@ -82,21 +82,19 @@ export function createApiClient({ credentials, userAgent }: ApiClientOptions): A
     return { request, server, credentials: credentials.description }
   }
 
-  async function dispatch(sending: {
+  async function send(sending: {
     readonly request: ApiRequest
     readonly access: Access
     readonly signal: AbortSignal
     readonly context: RequestContext
-  }): Promise<Dispatcher.ResponseData> {
+  }): Promise<IncomingMessage> {
     const { request, access, signal, context } = sending
-    const { origin, pathname } = new URL(access.server)
     try {
-      return await connections.to(access).request({
-        origin,
-        path: `${pathname.replace(/\/$/, '')}${pathOf(request)}`,
+      return await connections.send(access, {
+        path: pathOf(request),
         method: methodOf(request.verb),
         headers: { ...access.headers, ...bodyHeaders(request), accept: 'application/json', 'user-agent': userAgent },
-        body: request.body === undefined ? null : JSON.stringify(request.body),
+        body: request.body === undefined ? undefined : JSON.stringify(request.body),
         signal,
       })
     } catch (error) {
@@ -140,9 +138,4 @@ async function readText(body: AsyncIterable<Uint8Array>, limitBytes: number): Pr
     if (bytes > limitBytes) break
   }
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function headerOf({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
-  const value = headers[name]
-  return Array.isArray(value) ? value[0] : value
 }

@@ -1,14 +1,30 @@
-// TCP and TLS to the API server. Takes an Access, gives an undici dispatcher for it; the same one as long as nothing about
-// the connection has changed. HTTP/1.1 on purpose: each watch has a connection of its own, so a stalled one stalls no other.
+// TCP and TLS to the API server. Takes an Access, gives connections for it; the same ones as long as nothing about
+// them has changed. HTTP/1.1 on purpose: each watch has a connection of its own, so a stalled one stalls no other.
+import { type AgentOptions, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import { type Dispatcher, Pool, ProxyAgent } from 'undici'
 import type { Access } from './credentials.ts'
 
+export interface Sending {
+  readonly path: string
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+  readonly signal: AbortSignal
+}
+
 export interface Connections {
-  /** Where requests for this access go. */
-  to(access: Access): Dispatcher
+  /** Resolves when the head of the answer is there. Read the answer to its end or abort the signal. */
+  send(access: Access, sending: Sending): Promise<IncomingMessage>
   /** Cuts everything off. */
-  destroy(): Promise<void>
+  destroy(): void
+}
+
+/** No answer, or not even a connection, in time. */
+class TooSlow extends Error {
+  override readonly name = 'TooSlow'
+  readonly code = 'ETIMEDOUT'
 }
 
 /** An API server answers or gives up within 60 s by default (--request-timeout). */
@@ -16,41 +32,64 @@ const headersTimeoutMs = 65_000
 const connectTimeoutMs = 10_000
 /** The kernel asks a silent peer after this, then every second; ten unanswered questions end the connection. */
 const keepAliveAfterMs = 30_000
+/** A server, or what stands before it, may close a connection that nobody uses, at the moment in which somebody does. */
+const unusedMs = 4000
 
 export function createConnections(): Connections {
-  let current: { readonly access: Access; readonly dispatcher: Dispatcher } | undefined
-  const open = new Set<Dispatcher>()
+  let current: { readonly access: Access; readonly agent: HttpAgent } | undefined
+  const open = new Set<HttpAgent>()
 
   return {
-    to(access) {
-      if (current !== undefined && sameConnection(current.access, access)) return current.dispatcher
-      if (current !== undefined) retire(current.dispatcher)
-      current = { access, dispatcher: connect(access) }
-      open.add(current.dispatcher)
-      return current.dispatcher
-    },
-    async destroy() {
+    send: (access, sending) => send(agentFor(access), access, sending),
+    destroy() {
       current = undefined
-      await Promise.all([...open].map(dispatcher => dispatcher.destroy()))
+      for (const agent of open) agent.destroy()
       open.clear()
     },
   }
 
-  /** Streams that are under way go on until they end; new requests take the new way. */
-  function retire(dispatcher: Dispatcher): void {
-    dispatcher.close().then(
-      () => open.delete(dispatcher),
-      () => open.delete(dispatcher),
-    )
+  /** After a change streams that are under way go on until they end; new requests take the new way. */
+  function agentFor(access: Access): HttpAgent {
+    if (current !== undefined && sameConnection(current.access, access)) return current.agent
+    for (const agent of open) if (Object.keys(agent.sockets).length === 0) open.delete(agent)
+    current = { access, agent: createAgent(access) }
+    open.add(current.agent)
+    return current.agent
   }
 }
 
-function connect({ server, tls, proxyUrl }: Access): Dispatcher {
-  const { origin } = new URL(server)
-  const common = { headersTimeout: headersTimeoutMs, bodyTimeout: 0, allowH2: false }
-  const tcp = { keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs, timeout: connectTimeoutMs }
-  if (proxyUrl !== undefined) return new ProxyAgent({ ...common, uri: proxyUrl, requestTls: tls, connect: tcp })
-  return new Pool(origin, { ...common, connect: { ...tls, ...tcp } })
+function createAgent({ server, tls, proxyUrl }: Access): HttpAgent {
+  const proxyEnv = proxyUrl === undefined ? undefined : { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl }
+  const options: AgentOptions = { keepAlive: true, timeout: unusedMs, ...(proxyEnv === undefined ? {} : { proxyEnv }) }
+  return isTls(server) ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options)
+}
+
+function send(agent: HttpAgent, { server }: Access, { path, method, headers, body, signal }: Sending): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const { pathname } = new URL(server)
+  const url = new URL(`${pathname.replace(/\/$/, '')}${path}`, server)
+  const asked = (isTls(server) ? httpsRequest : httpRequest)(url, { agent, method, headers, signal })
+  const giveUp = (after: number, what: string): NodeJS.Timeout =>
+    setTimeout(() => asked.destroy(new TooSlow(`${what} within ${after / 1000} s`)), after)
+  const answering = giveUp(headersTimeoutMs, 'no answer')
+  const connecting = giveUp(connectTimeoutMs, 'no connection')
+  asked.on('socket', (socket: Socket) => {
+    socket.setKeepAlive(true, keepAliveAfterMs)
+    if (asked.reusedSocket) clearTimeout(connecting)
+    else socket.once(isTls(server) ? 'secureConnect' : 'connect', () => clearTimeout(connecting))
+  })
+  asked.on('close', () => [answering, connecting].forEach(clearTimeout))
+  asked.on('error', reject)
+  asked.on('response', response => {
+    ;[answering, connecting].forEach(clearTimeout)
+    resolve(response)
+  })
+  asked.end(body)
+  return promise
+}
+
+function isTls(server: string): boolean {
+  return server.startsWith('https:')
 }
 
 function sameConnection(one: Access, other: Access): boolean {

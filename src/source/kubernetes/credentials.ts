@@ -1,11 +1,17 @@
 // Who we are to the API server, and how we know that it is the right one. Takes a kubeconfig, the pod's service account or
 // a bare URL; gives the server, the headers and the TLS options of one request at a time, since tokens and certificates rotate.
-// Everything but bearer token files is client-node's KubeConfig, which also starts the processes of exec plugins. It is
-// imported when credentials are loaded and not before: a folder of manifests needs none.
+// Plugins (exec, auth-provider) are client-node's KubeConfig, which also starts their processes.
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import { isIPv6 } from 'node:net'
-import { CredentialsError, type LoadedKubeconfig, loadInCluster, loadKubeconfig, loadServerOnly } from './kubeconfig.ts'
+import {
+  CredentialsError,
+  type LoadedKubeconfig,
+  loadInCluster,
+  loadKubeconfig,
+  loadServerOnly,
+  requestOptions,
+} from './kubeconfig.ts'
 
 export { CredentialsError } from './kubeconfig.ts'
 
@@ -89,9 +95,9 @@ async function loadFrom(options: CredentialOptions): Promise<LoadedKubeconfig> {
   return loadInCluster(`https://${isIPv6(host) ? `[${host}]` : host}:${port}`, serviceAccountRoot)
 }
 
-async function accessOf({ kubeConfig, server, tokenFile, proxyUrl }: LoadedKubeconfig): Promise<Access> {
-  const options: RequestOptions = {}
-  await kubeConfig.applyToHTTPSOptions(options)
+async function accessOf(loaded: LoadedKubeconfig): Promise<Access> {
+  const { server, tokenFile, proxyUrl } = loaded
+  const options = await requestOptions(loaded)
   const headers = textHeaders(options)
   if (tokenFile !== undefined) headers['authorization'] = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`
   return { server, headers, tls: tlsOf(options), proxyUrl }

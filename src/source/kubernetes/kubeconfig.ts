@@ -1,13 +1,18 @@
-// A kubeconfig file, a pod's service account or a bare URL → client-node's KubeConfig with exactly one cluster and user,
-// mended where client-node 2.0.1 departs from kubectl: `tokenFile` (it looks for `token-file`), KUBERNETES_EXEC_INFO and relative
-// commands of exec plugins, plain http, a context without a user.
+// A kubeconfig file, a pod's service account or a bare URL → one cluster and one user as client-node reads them, mended where its version
+// 2.0.1 departs from kubectl: `tokenFile` (it looks for `token-file`), KUBERNETES_EXEC_INFO and relative commands of exec plugins, plain http, a
+// context without a user. Its KubeConfig is loaded only for users that it has to ask a plugin for: with all that it brings it costs 20 MB of memory.
 import { access, readFile } from 'node:fs/promises'
+import type { RequestOptions } from 'node:https'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node'
+import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js'
 import { parse } from 'yaml'
 
 export interface LoadedKubeconfig {
-  readonly kubeConfig: KubeConfig
+  readonly cluster: Cluster
+  readonly user: User
+  /** What runs the user's plugin; undefined where there is none to run. */
+  readonly plugin: KubeConfig | undefined
   /** Without a slash at the end. */
   readonly server: string
   /** A file that holds the bearer token; it is read for each request, since it rotates. */
@@ -31,20 +36,20 @@ const anonymous: User = { name: 'anonymous' }
 
 /** @param master overrides the file's server. */
 export async function loadKubeconfig(path: string, master: string | undefined): Promise<LoadedKubeconfig> {
-  const text = await readText(path)
-  const document: unknown = parse(text)
+  const document: unknown = parse(await readText(path))
   if (typeof document !== 'object' || document === null) {
     throw new CredentialsError(`kubeconfig ${path} is empty`, 'Write clusters, users, contexts and current-context into it.')
   }
-  const kubeConfig = await emptyKubeConfig()
-  kubeConfig.loadFromString(text)
-  kubeConfig.makePathsAbsolute(dirname(path))
-  const { cluster, user } = selected(kubeConfig, path)
+  const { cluster, user } = selected(document, path)
   const tokenFile = tokenFileOf(document, user.name)
-  return only(kubeConfig, {
+  const inFolder = (file: string): string => absolute(dirname(path), file)
+  if (cluster.caFile) cluster.caFile = inFolder(cluster.caFile)
+  if (user.certFile) user.certFile = inFolder(user.certFile)
+  if (user.keyFile) user.keyFile = inFolder(user.keyFile)
+  return loaded({
     cluster: { ...cluster, server: master ?? cluster.server },
     user: { ...user, exec: execOf(user, cluster, dirname(path)) },
-    tokenFile: tokenFile === undefined ? undefined : absolute(dirname(path), tokenFile),
+    tokenFile: tokenFile === undefined ? undefined : inFolder(tokenFile),
   })
 }
 
@@ -52,21 +57,39 @@ export async function loadInCluster(server: string, root: string): Promise<Loade
   const files = { caFile: `${root}${serviceAccount}/ca.crt`, tokenFile: `${root}${serviceAccount}/token` }
   for (const file of Object.values(files)) await readable(file)
   const cluster: Cluster = { name: 'in-cluster', server, caFile: files.caFile, skipTLSVerify: false }
-  return only(await emptyKubeConfig(), { cluster, user: { name: 'service-account' }, tokenFile: files.tokenFile })
+  return loaded({ cluster, user: { name: 'service-account' }, tokenFile: files.tokenFile })
 }
 
 export async function loadServerOnly(server: string): Promise<LoadedKubeconfig> {
   const cluster: Cluster = { name: 'master', server, skipTLSVerify: false }
-  return only(await emptyKubeConfig(), { cluster, user: anonymous, tokenFile: undefined })
+  return loaded({ cluster, user: anonymous, tokenFile: undefined })
 }
 
-/**
- * By the path of the one file that has it: the package's index brings a thousand generated files, which a bundle could not
- * drop (1.4 MB and 72 MB of memory became 4.3 MB and 82 MB). From a checkout either costs 50 MB and half a second.
- */
-async function emptyKubeConfig(): Promise<KubeConfig> {
-  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js')
-  return new KubeConfig()
+/** As they are now: files are read and plugins asked. But for the token in `tokenFile`. */
+export async function requestOptions({ cluster, user, plugin }: LoadedKubeconfig): Promise<RequestOptions> {
+  if (plugin !== undefined) {
+    const options: RequestOptions = {}
+    await plugin.applyToHTTPSOptions(options)
+    return options
+  }
+  const headers = {
+    ...(user.token && { authorization: `Bearer ${user.token}` }),
+    ...(user.impersonateUser && { 'impersonate-user': user.impersonateUser }),
+  }
+  return {
+    headers,
+    auth: user.username ? `${user.username}:${user.password ?? ''}` : undefined,
+    ca: await contentOf(cluster.caFile, cluster.caData),
+    cert: await contentOf(user.certFile, user.certData),
+    key: await contentOf(user.keyFile, user.keyData),
+    servername: cluster.tlsServerName,
+    rejectUnauthorized: cluster.skipTLSVerify ? false : undefined,
+  }
+}
+
+async function contentOf(file: string | undefined, base64: string | undefined): Promise<Buffer | undefined> {
+  if (file) return readFile(file)
+  return base64 ? Buffer.from(base64, 'base64') : undefined
 }
 
 async function readText(path: string): Promise<string> {
@@ -94,10 +117,10 @@ async function readable(path: string): Promise<void> {
   }
 }
 
-function selected(kubeConfig: KubeConfig, path: string): { readonly cluster: Cluster; readonly user: User } {
-  const name = kubeConfig.getCurrentContext()
-  const context = kubeConfig.getContexts().find(candidate => candidate.name === name)
-  const cluster = kubeConfig.getClusters().find(candidate => candidate.name === context?.cluster)
+function selected(document: object, path: string): { readonly cluster: Cluster; readonly user: User } {
+  const name = String(field(document, 'current-context') ?? '')
+  const context = newContexts(field(document, 'contexts')).find(candidate => candidate.name === name)
+  const cluster = newClusters(field(document, 'clusters')).find(candidate => candidate.name === context?.cluster)
   if (context === undefined || cluster === undefined) {
     const missing = context === undefined ? `no context ${name || '(current-context is empty)'}` : `no cluster ${context.cluster}`
     throw new CredentialsError(
@@ -105,7 +128,7 @@ function selected(kubeConfig: KubeConfig, path: string): { readonly cluster: Clu
       'Set current-context to a context whose cluster is in the file.',
     )
   }
-  const user = kubeConfig.getUsers().find(candidate => candidate.name === context.user)
+  const user = newUsers(field(document, 'users')).find(candidate => candidate.name === context.user)
   if (user === undefined && context.user) {
     throw new CredentialsError(
       `kubeconfig ${path} has no user ${context.user}`,
@@ -155,20 +178,35 @@ function clusterInfo({ server, caData, tlsServerName, skipTLSVerify }: Cluster):
   }
 }
 
-function only(
-  kubeConfig: KubeConfig,
-  { cluster, user, tokenFile }: { readonly cluster: Cluster; readonly user: User; readonly tokenFile: string | undefined },
-): LoadedKubeconfig {
-  const server = serverUrl(cluster.server)
+async function loaded(selected: {
+  readonly cluster: Cluster
+  readonly user: User
+  readonly tokenFile: string | undefined
+}): Promise<LoadedKubeconfig> {
+  const { tokenFile } = selected
+  const server = serverUrl(selected.cluster.server)
   const plain = server.startsWith('http:')
-  kubeConfig.loadFromOptions({
-    // client-node refuses http unless nothing is to be verified, which is what http means.
-    clusters: [{ ...cluster, server, skipTLSVerify: plain || cluster.skipTLSVerify }],
-    users: [tokenFile === undefined ? user : { ...user, token: undefined }],
-    contexts: [{ name: 'selected', cluster: cluster.name, user: user.name }],
-    currentContext: 'selected',
-  })
-  return { kubeConfig, server, tokenFile, proxyUrl: cluster.proxyUrl }
+  // client-node refuses http unless nothing is to be verified, which is what http means.
+  const cluster = { ...selected.cluster, server, skipTLSVerify: plain || selected.cluster.skipTLSVerify }
+  const { token, ...withoutToken } = selected.user
+  const user = tokenFile === undefined ? selected.user : withoutToken
+  const needsPlugin = Boolean(user.exec ?? user.authProvider)
+  return {
+    ...{ cluster, user, server, tokenFile, proxyUrl: cluster.proxyUrl },
+    plugin: needsPlugin ? await pluginOf(cluster, user) : undefined,
+  }
+}
+
+/**
+ * By the path of the one file that has it: the package's index brings a thousand generated files, which a bundle could not drop. From a
+ * checkout either costs 50 MB and half a second.
+ */
+async function pluginOf(cluster: Cluster, user: User): Promise<KubeConfig> {
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js')
+  const kubeConfig = new KubeConfig()
+  const contexts = [{ name: 'selected', cluster: cluster.name, user: user.name }]
+  kubeConfig.loadFromOptions({ clusters: [cluster], users: [user], contexts, currentContext: 'selected' })
+  return kubeConfig
 }
 
 /** A host alone means http, as kubectl reads it. */
