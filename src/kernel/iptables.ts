@@ -56,33 +56,64 @@ export interface SavedChain {
   readonly rules: readonly string[]
 }
 
+/** A chain with its lines as they were printed. */
+export interface SavedText {
+  readonly name: string
+  /** `-A CHAIN RULE`, a line each, without the last newline; empty where there is no rule. */
+  readonly text: string
+}
+
 /**
  * Chains as iptables-save (a table) or `iptables -S CHAIN` (a chain) printed them. Chain names are copies; rules are views of the whole output and keep
- * it alive, so who keeps one keeps a copy (`copyText`): of 170,000 rules nearly all are looked at once.
+ * it alive, so who keeps one keeps a copy (`copyText`).
  */
 export function parseSave(output: string): readonly SavedChain[] {
-  const chains = new Map<string, { name: string; rules: string[] }>()
-  const declare = (name: string | undefined): void => {
-    if (name !== undefined) chains.set(name, { name: copyText(name), rules: [] })
-  }
-  let last: { name: string; rules: string[] } | undefined
+  return [...savedTexts(output)].map(chain => ({ name: chain.name, rules: rulesIn(chain) }))
+}
+
+/** The rules of a chain, as views of its text. */
+export function rulesIn({ name, text }: SavedText): readonly string[] {
+  const before = `-A ${name} `.length
+  return text === '' ? [] : text.split('\n').map(line => line.slice(before))
+}
+
+/** As `parseSave`, with no look at the single rules: of 170,000 nearly all are only compared. Texts are views of the whole output. */
+export function savedTexts(output: string): readonly SavedText[] {
+  const chains = new Map<string, { name: string; text: string }>()
   for (let start = 0; start < output.length; ) {
-    const newline = output.indexOf('\n', start)
-    const stop = newline === -1 ? output.length : newline
-    if (output.startsWith(':', start)) declare(output.slice(start + 1, stop).split(' ')[0])
-    else if (output.startsWith('-N ', start) || output.startsWith('-P ', start))
-      declare(output.slice(start + 3, stop).split(' ')[0])
-    else if (output.startsWith('-A ', start)) {
-      const space = output.indexOf(' ', start + 3)
-      const end = space === -1 || space > stop ? stop : space
-      // A chain's rules come one after the other.
-      const isSame = last !== undefined && end === start + 3 + last.name.length && output.startsWith(last.name, start + 3)
-      if (!isSame) last = chains.get(output.slice(start + 3, end))
-      last?.rules.push(output.slice(Math.min(end + 1, stop), stop))
+    const stop = endOfLine(output, start)
+    if (output.startsWith('-A ', start)) {
+      const name = output.slice(start + 3, endOfWord(output, start + 3, stop))
+      const end = endOfChain(output, stop, `-A ${name} `)
+      const chain = chains.get(name)
+      const text = output.slice(start, end)
+      if (chain !== undefined) chain.text = chain.text === '' ? text : `${chain.text}\n${text}`
+      start = end + 1
+    } else {
+      const before = output.startsWith(':', start) ? 1 : /^-[NP] /.test(output.slice(start, start + 3)) ? 3 : 0
+      const name = output.slice(start + before, endOfWord(output, start + before, stop))
+      if (before > 0) chains.set(name, { name: copyText(name), text: '' })
+      start = stop + 1
     }
-    start = stop + 1
   }
   return [...chains.values()]
+}
+
+/** A chain's rules come one after the other. */
+function endOfChain(output: string, endOfFirst: number, before: string): number {
+  let end = endOfFirst
+  while (output.startsWith(before, end + 1)) end = endOfLine(output, end + 1)
+  return end
+}
+
+function endOfLine(output: string, from: number): number {
+  const newline = output.indexOf('\n', from)
+  return newline === -1 ? output.length : newline
+}
+
+function endOfWord(output: string, from: number, endOfLine: number): number {
+  const space = output.indexOf(' ', from)
+  return space === -1 || space > endOfLine ? endOfLine : space
 }
 
 /** The chain that a rule jumps or goes to; undefined for none or a built-in target (which the caller tells apart by name). */

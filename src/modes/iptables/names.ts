@@ -47,8 +47,21 @@ export function shortHash(text: string, length: number): string {
   return chainHash(text).slice(0, length)
 }
 
-/** The first 16 characters of the base32 form of the SHA-256 sum: 80 bits, ten bytes. */
+/** A Service's chains are named several times while it is rendered: by themselves and by those that lead to them. */
+const recent = new Map<string, string>()
+const mostRecent = 2000
+
 function chainHash(text: string): string {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  if (recent.size >= mostRecent) recent.clear()
+  const made = hashed(text)
+  recent.set(text, made)
+  return made
+}
+
+/** The first 16 characters of the base32 form of the SHA-256 sum: 80 bits, ten bytes. */
+function hashed(text: string): string {
   const digest = hash('sha256', text, 'buffer')
   let name = ''
   let bits = 0

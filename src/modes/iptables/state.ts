@@ -22,7 +22,7 @@ export function renderService(decisions: readonly Decision[], context: RuleConte
   const text = (): readonly LeafChain[] => decisions.flatMap(decision => leafChains(decision, context))
   let leafRules = 0
   for (const { name, rules } of text()) {
-    leaves.set(copyText(name), digestOf(rules))
+    leaves.set(copyText(name), digestOf(name, rules))
     leafRules += rules.length
   }
   return {

@@ -71,7 +71,7 @@ function confirmEverything({ observed, desired, sweep }: Change<Desired, Observe
     next.nat.dispatch.set(name, { rules: new Set(kept.map(({ rule }) => rule)), tail: [], irregular: false })
   }
   for (const { table, name, rules } of desired.base.leaves) {
-    observedTable(next, table).leaves.set(name, { digest: digestOf(rules), jumps: noJumps })
+    observedTable(next, table).leaves.set(name, { digest: digestOf(name, rules), jumps: noJumps })
   }
   for (const rendered of desired.services.values()) addLeaves(next, rendered)
   for (const { table, name } of desired.base.create) sharedRules(next, table, name)

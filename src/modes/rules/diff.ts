@@ -58,7 +58,7 @@ export function baseDifference(input: DiffInput): FixedDifference & Pick<Differe
 function fixedDifference({ observed, desired }: DiffInput): FixedDifference {
   return {
     fixed: desired.base.leaves.filter(
-      ({ table, name, rules }) => !isWritten(observed, { table, chain: name, digest: digestOf(rules) }),
+      ({ table, name, rules }) => !isWritten(observed, { table, chain: name, digest: digestOf(name, rules) }),
     ),
     createShared: desired.base.create.filter(({ table, name }) => !observedTable(observed, table).shared.has(name)),
     shared: desired.base.shared.filter(shared => !isPresent(observed, shared)),

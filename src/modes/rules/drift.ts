@@ -30,12 +30,10 @@ export function driftOf(desired: Desired, observed: Observed, extent: Extent): r
   ]
 }
 
-const noRules = digestOf([])
-
 function leafDrift(observed: Observed, table: Table, chain: string, service: Drift['service']): Drift {
   const digest = observedTable(observed, table).leaves.get(chain)?.digest
   if (digest === undefined) return { what: chainName(table, chain), kind: 'missing', service }
-  if (digest === noRules) return { what: allRulesOf(table, chain), kind: 'missing', service }
+  if (ruleCountOf(digest) === 0) return { what: allRulesOf(table, chain), kind: 'missing', service }
   return { what: chainName(table, chain), kind: 'changed', service }
 }
 
@@ -68,7 +66,7 @@ export function learnAliases(desired: Desired, observed: Observed): Aliases {
     if (kernel === undefined || kernel === ours || ruleCountOf(kernel) !== ruleCountOf(ours)) return
     alias(table, chain, kernel, ours)
   }
-  for (const { table, name, rules } of desired.base.leaves) leaf(table, name, digestOf(rules))
+  for (const { table, name, rules } of desired.base.leaves) leaf(table, name, digestOf(name, rules))
   for (const { leaves } of desired.services.values()) for (const [chain, digest] of leaves) leaf('nat', chain, digest)
   for (const [place, ours] of wantedRules(desired)) {
     const [table, chain] = place

@@ -20,11 +20,12 @@ export interface Leftovers {
 /** Every chain of ours in the kernel that nobody wants. */
 export function staleChains({ observed, desired, sweep }: Change<Desired, Observed>): Leftovers {
   if (!sweep) return { deletions: [], kept: [] }
-  const wanted = new Set(desired.base.leaves.map(({ table, name }) => `${table} ${name}`))
-  for (const { leaves } of desired.services.values()) for (const chain of leaves.keys()) wanted.add(`nat ${chain}`)
+  const wanted = { nat: new Set<string>(), filter: new Set<string>() }
+  for (const { table, name } of desired.base.leaves) wanted[table].add(name)
+  for (const { leaves } of desired.services.values()) for (const chain of leaves.keys()) wanted.nat.add(chain)
   const leftovers = tables.map(table => {
     const observedOfTable = observedTable(observed, table)
-    const stale = [...observedOfTable.leaves.keys()].filter(chain => !wanted.has(`${table} ${chain}`))
+    const stale = [...observedOfTable.leaves.keys()].filter(chain => !wanted[table].has(chain))
     const used = usedByOthers(observedOfTable)
     return {
       deletions: stale.filter(chain => !used.has(chain)).map(chain => ({ table, chain, owner: undefined })),

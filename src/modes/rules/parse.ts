@@ -1,9 +1,9 @@
 // What iptables-save (or `iptables -S CHAIN`) printed → Observed.
-import { parseSave, type SavedChain, type Table, targetOf } from '../../kernel/iptables.ts'
+import { rulesIn, type SavedText, savedTexts, type Table, targetOf } from '../../kernel/iptables.ts'
 import { copyText } from '../../model/text.ts'
 import type { Aliases } from '../mode.ts'
 import { type ChainRoles, isEntryChain } from './chains.ts'
-import { type Digest, digestOf, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
+import { type Digest, digestOfText, type Observed, type ObservedDispatch, type ObservedTable } from './state.ts'
 
 interface Reading {
   readonly aliases: Aliases
@@ -21,8 +21,8 @@ export function parseTables(
   roles: ChainRoles,
 ): Observed {
   return {
-    nat: parseTable('nat', parseSave(output.nat), { aliases, roles }),
-    filter: parseTable('filter', parseSave(output.filter), { aliases, roles }),
+    nat: parseTable('nat', savedTexts(output.nat), { aliases, roles }),
+    filter: parseTable('filter', savedTexts(output.filter), { aliases, roles }),
     services: new Map(),
   }
 }
@@ -31,21 +31,23 @@ function emptyTable(): ObservedTable {
   return { leaves: new Map(), dispatch: new Map(), shared: new Map(), foreignReferences: new Map() }
 }
 
-function parseTable(table: Table, chains: readonly SavedChain[], { aliases, roles }: Reading): ObservedTable {
+function parseTable(table: Table, chains: readonly SavedText[], { aliases, roles }: Reading): ObservedTable {
   const parsed = emptyTable()
   const names = new Map(chains.map(({ name }) => [name, name]))
-  for (const { name, rules } of chains) {
+  for (const chain of chains) {
+    const { name } = chain
     const kind = roles(table, name)
-    const inOurWords = (): readonly string[] => rules.map(rule => aliases.get(aliasKey(table, name, rule)) ?? copyText(rule))
+    const inOurWords = (): readonly string[] =>
+      rulesIn(chain).map(rule => aliases.get(aliasKey(table, name, rule)) ?? copyText(rule))
     if (kind === 'leaf') {
-      const digest = digestOf(rules)
+      const digest = digestOfText(chain.text)
       const ours = (aliases.get(aliasKey(table, name, digest)) ?? digest) as Digest
-      parsed.leaves.set(name, { digest: ours, jumps: name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rules, names) })
+      parsed.leaves.set(name, { digest: ours, jumps: name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rulesIn(chain), names) })
     } else if (kind === 'dispatch') {
       parsed.dispatch.set(name, parseDispatch(inOurWords(), hasTail(table, name)))
     } else {
       if (kind === 'shared') parsed.shared.set(name, new Set(inOurWords()))
-      for (const rule of rules) noteForeignReference({ table, chain: name, rule, parsed, roles })
+      for (const rule of rulesIn(chain)) noteForeignReference({ table, chain: name, rule, parsed, roles })
     }
   }
   return parsed

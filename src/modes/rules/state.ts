@@ -117,6 +117,19 @@ export function ruleCountOf(digest: Digest): number {
   return Number.parseInt(digest, 10)
 }
 
-export function digestOf(rules: readonly string[]): Digest {
-  return copyText(`${rules.length} ${hash('sha1', rules.join('\n'), 'base64').slice(0, 16)}` as Digest)
+/** @param rules without their `-A CHAIN `. */
+export function digestOf(chain: string, rules: readonly string[]): Digest {
+  return digestOfText(rules.length === 0 ? '' : `-A ${chain} ${rules.join(`\n-A ${chain} `)}`)
+}
+
+/** @param text a chain's rules as iptables-save prints them, a line each. */
+export function digestOfText(text: string): Digest {
+  return copyText(`${linesIn(text)} ${hash('sha1', text, 'base64').slice(0, 16)}` as Digest)
+}
+
+function linesIn(text: string): number {
+  if (text === '') return 0
+  let count = 1
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++
+  return count
 }

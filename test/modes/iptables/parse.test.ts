@@ -23,14 +23,17 @@ describe('parseTables', () => {
       `-A ${svc} -j ${sep}`,
       `-A ${sep} -p tcp -m tcp -j DNAT --to-destination 10.244.1.1:8080`,
     )
-    assert.deepEqual(leaves.get(svc), { digest: digestOf(['! -s 10.244.0.0/16 -j KUBE-MARK-MASQ', `-j ${sep}`]), jumps: [sep] })
+    assert.deepEqual(leaves.get(svc), {
+      digest: digestOf(svc, ['! -s 10.244.0.0/16 -j KUBE-MARK-MASQ', `-j ${sep}`]),
+      jumps: [sep],
+    })
     assert.deepEqual(leaves.get(sep)?.jumps, [])
     assert.ok(leaves.has('KUBE-MARK-MASQ'))
   })
 
   it('tells an empty chain from one that is not there', () => {
     const { leaves } = parseNat(`:${svc} - [0:0]`)
-    assert.equal(leaves.get(svc)?.digest, digestOf([]))
+    assert.equal(leaves.get(svc)?.digest, digestOf(svc, []))
     assert.equal(leaves.get(sep), undefined)
   })
 
