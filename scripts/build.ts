@@ -12,10 +12,11 @@ const root = join(import.meta.dirname, '..')
 const client = '@kubernetes/client-node'
 
 /**
- * By default V8 lets garbage pile up to several times what is in use before it collects any; an agent on every node had better spend a little
- * more time and half the memory. Both can only be set when Node starts.
+ * By default V8 lets garbage pile up to several times what is in use before it collects any, and the C library keeps a heap for each thread; an agent on
+ * every node had better spend a little more time and half the memory. What can only be set when Node starts is set here, the rest in
+ * src/cli/give-memory-back.ts.
  */
-const heapFlags = '--max-semi-space-size=1 --heap-growing-percent=20'
+const start = 'MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --heap-growing-percent=100 --expose-gc'
 
 /** Replaces the folder. Gives esbuild's account of what is in which file. */
 export async function build(directory: string): Promise<Metafile> {
@@ -23,7 +24,7 @@ export async function build(directory: string): Promise<Metafile> {
   const { metafile, warnings } = await bundle({
     absWorkingDir: root,
     stdin: {
-      contents: `#!/usr/bin/env -S node ${heapFlags}\nimport './src/main.ts'\n`,
+      contents: `#!/usr/bin/env -S ${start}\nimport './src/main.ts'\n`,
       resolveDir: root,
       sourcefile: 'switchyard.ts',
     },

@@ -13,6 +13,7 @@ import { createSyncEmitter } from '../sync/events.ts'
 import { originalsIn } from '../sync/originals.ts'
 import { SharedInspections } from '../sync/shared-inspections.ts'
 import { nodeDuties } from './do-node-duties.ts'
+import { giveMemoryBack } from './give-memory-back.ts'
 import { createIpvsParameters, keepIpvsParameters } from './ipvs-parameters.ts'
 import { keepConntrackClean } from './keep-conntrack-clean.ts'
 import { keepDrains } from './keep-drains.ts'
@@ -67,6 +68,7 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     const exec = createExec()
     const events = createSyncEmitter()
     logSyncEvents(events, log)
+    giveMemoryBack(events)
     const originals = originalsIn(state)
     const sysctl = createSysctl(config.sysctlRoot)
     const onRepair = () => void events.emit('driftRepaired', { family: 'IPv4', drifts: 1 })

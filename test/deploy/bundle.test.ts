@@ -15,7 +15,7 @@ import { createNode } from '../support/daemon/node.ts'
 import { switchyardFlags } from '../support/daemon/switchyard.ts'
 import { poll } from '../support/lab/poll.ts'
 
-const shebang = '#!/usr/bin/env -S node --max-semi-space-size=1 --heap-growing-percent=20'
+const shebang = '#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=1 --heap-growing-percent=100 --expose-gc'
 const root = join(import.meta.dirname, '../..')
 
 describe('the bundle', () => {
