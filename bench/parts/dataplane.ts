@@ -4,11 +4,14 @@ import { createExec } from '../../src/kernel/exec.ts'
 import { generator } from '../cluster.ts'
 import type { Measurement } from '../figures.ts'
 import { type BenchService, podAddress, podPort, servicePort } from '../objects.ts'
+import { readable } from '../statistics.ts'
 import { World, type WorldOptions } from '../world.ts'
 import { sizeAndBackend } from './cold.ts'
 
 const rounds = 10
 const connectsARound = 200
+/** Endpoints of Services that are measured each by itself: below and above what makes a tree of a list. */
+const widths = [1, 5, 50, 250, 1000]
 
 interface Target {
   readonly what: string
@@ -24,7 +27,7 @@ export async function measureDataplane(
   await using stack = new AsyncDisposableStack()
   const targets: Target[] = []
   for (const size of sizes) {
-    const world = stack.use(await World.create({ ...options, cluster: { ...size, probes: 0, wide: [1, 250] } }))
+    const world = stack.use(await World.create({ ...options, cluster: { ...size, probes: 0, wide: widths } }))
     await world.startDaemon().waitForSync()
     targets.push(...targetsIn(world))
   }
@@ -34,14 +37,15 @@ export async function measureDataplane(
 }
 
 function targetsIn(world: World): readonly Target[] {
-  const [one, many] = world.services.slice(-2)
   const toService = ({ clusterIP }: BenchService) => ({ address: clusterIP, port: servicePort })
-  const ofWidth = (service: BenchService | undefined) => (service === undefined ? [] : [toService(service)])
   return [
     { what: 'connect to a pod, past all Services', world, services: [{ address: podAddress(1), port: podPort }], samples: [] },
     { what: 'connect to a Service', world, services: world.sized.map(toService), samples: [] },
-    { what: 'connect to a Service of 1 endpoint', world, services: ofWidth(one), samples: [] },
-    { what: 'connect to a Service of 250 endpoints', world, services: ofWidth(many), samples: [] },
+    ...world.services.slice(-widths.length).map(service => {
+      const count = service.pods.length
+      const what = `connect to a Service of ${readable(count)} endpoint${count === 1 ? '' : 's'}`
+      return { what, world, services: [toService(service)], samples: [] }
+    }),
   ]
 }
 
