@@ -88,9 +88,9 @@ type Change = (cluster: BenchCluster, key: ServiceKey) => void
 type Dispatch = 'linear' | 'bucketed'
 
 /** A cluster that is programmed, and what is counted for one change after the other. */
-async function programmed(services: number, dispatch: Dispatch) {
+async function programmed(services: number, dispatch: Dispatch, endpoints = 1) {
   const counts = newCounts()
-  const cluster = benchCluster({ services, endpoints: 1 })
+  const cluster = benchCluster({ services, endpoints })
   const mode = countingMode(iptablesMode('IPv4', toolsOf('IPv4', 'legacy')), counts)
   const kernel = createFakeKernel()
   const options = {
@@ -142,6 +142,17 @@ describe('what a pass looks at', () => {
       for (const cost of larger) assert.deepEqual(cost, small)
     })
   }
+
+  it('is one list of endpoints, and what comes and goes, for an endpoint that changes among any number of Services of 250', async () => {
+    const [small, large] = [
+      await (await programmed(20, 'bucketed', 250)).costOf(endpointChanges),
+      await (await programmed(100, 'bucketed', 250)).costOf(endpointChanges),
+    ]
+    assert.deepEqual(large, small)
+    assert.equal(small.commands, 1)
+    // The list with its rule that masquerades, the new endpoint's chain with two rules, the old one's end, and the lines around them.
+    assert.ok(small.lines > 250 && small.lines < 265, `${small.lines} lines`)
+  })
 
   it('is bounded by a chain of the tree and what it is divided into, for Services that come and go among any number (bucketed)', async () => {
     for (const services of [100, 1000, 10_000]) {
