@@ -16,7 +16,7 @@ export const switchyardFields = {
   dispatch: live(
     choice('auto', 'linear', 'bucketed'),
     'auto',
-    'iptables mode: how KUBE-SERVICES of nat finds a Service, and KUBE-NODEPORTS a node port: one rule each in one list, as kube-proxy does (linear), or a tree of chains by address prefix or port range (bucketed); auto: bucketed above 500 rules.',
+    'iptables mode: how KUBE-SERVICES of nat finds a Service, and KUBE-NODEPORTS a node port: one rule each in one list, as kube-proxy does (linear), or a tree of chains by address prefix or port range (bucketed); auto: bucketed above 500 rules. With linear the endpoints of a service port are one list too, else above 64 of them groups of lists.',
   ),
   'drain.deadline': live(
     durationOrZero,

@@ -7,6 +7,7 @@ import type { Decisions, Drift } from '../mode.ts'
 import { sharedMeaning, strangerMeaning } from '../rules/meaning.ts'
 import { type RulePlace, rulePlace } from '../rules/places.ts'
 import { externalWays, internalWay, nameOf } from '../ways.ts'
+import { isGroupOf } from './balancing.ts'
 import { rangeOf, rootOf } from './dispatch-chains.ts'
 import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
 
@@ -78,6 +79,11 @@ function leafMeaning(chain: string, about: { readonly decision: Decision; readon
   if (chain === clusterPolicyChain(servicePort))
     return policyMeaning(servicePort, decision.cluster, { isGone, policy: 'Cluster' })
   if (chain === localPolicyChain(servicePort)) return policyMeaning(servicePort, decision.local, { isGone, policy: 'Local' })
+  for (const [policy, whole] of [
+    ['Cluster', clusterPolicyChain(servicePort)],
+    ['Local', localPolicyChain(servicePort)],
+  ] as const)
+    if (isGroupOf(whole, chain)) return groupMeaning(`new connections to ${name} by policy ${policy}`, isGone)
   const endpoint = decision.reachable.find(each => endpointChain(servicePort, each) === chain)
   return endpoint && endpointMeaning(endpoint, about)
 }
@@ -94,6 +100,13 @@ function policyMeaning(
       ? 'may not reach its one endpoint'
       : `are not spread evenly over its ${endpoints.length} endpoints, or miss some`
   return `${whom} ${rest}; masquerading and session affinity may be wrong`
+}
+
+/** Of one of the chains that a long list of endpoints is divided into. */
+function groupMeaning(connections: string, isGone: boolean): string {
+  return isGone
+    ? `${connections} do not reach the endpoints of this group: they go to those of the next groups, and where it is the last one, reach nothing`
+    : `${connections} are not spread evenly over the endpoints of this group, or miss some`
 }
 
 function endpointMeaning(

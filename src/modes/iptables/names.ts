@@ -42,6 +42,11 @@ export function servicePortHash(servicePort: ServicePort): string {
 
 const base32Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
+/** The first five bits of a hash. */
+export function base32Value(hashText: string): number {
+  return base32Alphabet.indexOf(hashText.charAt(0))
+}
+
 /** For names that say a text in few characters; at most 16. */
 export function shortHash(text: string, length: number): string {
   return chainHash(text).slice(0, length)

@@ -15,6 +15,7 @@ import { isExternallyAccessible, type ServicePort } from '../../model/service-po
 import { type Decision, hasEndpoints } from '../../model/traffic-policy.ts'
 import { comment, protocolAndPort, protocolOf, rule } from '../rules/rule-text.ts'
 import type { LeafChain } from '../rules/state.ts'
+import { balance, longestList } from './balancing.ts'
 import {
   clusterPolicyChain,
   endpointChain,
@@ -24,7 +25,6 @@ import {
   localPolicyChain,
   policyChainOf,
 } from './names.ts'
-import { oneIn } from './probability.ts'
 
 /** What the rules of a service port depend on besides its Decision. */
 export interface RuleContext {
@@ -34,6 +34,8 @@ export interface RuleContext {
   readonly localhostNodePorts: boolean
   /** Whether service and endpoint chains carry comments; kube-proxy drops them in large clusters. */
   readonly comments: boolean
+  /** Endpoints; more are divided into several chains. */
+  readonly longestList: number
 }
 
 export function ruleContext(settings: TrafficSettings, node: NodeFacts, family: IpFamily): Omit<RuleContext, 'comments'> {
@@ -42,6 +44,7 @@ export function ruleContext(settings: TrafficSettings, node: NodeFacts, family: 
     localPods: localPods(settings, node, family),
     nodeAddress: primaryAddress(node, family),
     localhostNodePorts: servesLocalhostNodePorts(settings, family),
+    longestList: settings.dispatch === 'linear' ? Number.POSITIVE_INFINITY : longestList,
   }
 }
 
@@ -49,12 +52,8 @@ export function ruleContext(settings: TrafficSettings, node: NodeFacts, family: 
 export function leafChains(decision: Decision, context: RuleContext): readonly LeafChain[] {
   const { servicePort, cluster, local, reachable } = decision
   const chains: LeafChain[] = reachable.map(endpoint => endpointRules(servicePort, endpoint, context))
-  const policyChain = (name: string, endpoints: readonly Endpoint[]): LeafChain => ({
-    name,
-    rules: [...masqueradeInternal(decision, name, context), ...balancing(servicePort, endpoints, context)],
-  })
-  if (cluster.length > 0) chains.push(policyChain(clusterPolicyChain(servicePort), cluster))
-  if (local.length > 0) chains.push(policyChain(localPolicyChain(servicePort), local))
+  if (cluster.length > 0) chains.push(...policyChains(clusterPolicyChain(servicePort), cluster, { decision, context }))
+  if (local.length > 0) chains.push(...policyChains(localPolicyChain(servicePort), local, { decision, context }))
   if (hasEndpoints(decision) && isExternallyAccessible(servicePort)) {
     chains.push({ name: externalChain(servicePort), rules: externalRules(decision, context) })
     if (hasFirewall(servicePort)) chains.push({ name: firewallChain(servicePort), rules: firewallRules(servicePort, context) })
@@ -88,22 +87,27 @@ function masqueradeInternal({ servicePort, internal }: Decision, chain: string, 
   return [rule(...source, destination, ...inInterface, protocolAndPort(servicePort, servicePort.port, note), '-j KUBE-MARK-MASQ')]
 }
 
-/** First those whom the client used before, then one at random: rule i of n takes 1/(n-i) of what comes so far. */
-function balancing(servicePort: ServicePort, endpoints: readonly Endpoint[], context: RuleContext): readonly string[] {
+/** First those whom the client used before, then one at random. */
+function policyChains(
+  name: string,
+  endpoints: readonly Endpoint[],
+  { decision, context }: { readonly decision: Decision; readonly context: RuleContext },
+): readonly LeafChain[] {
+  const { servicePort } = decision
   const targets = endpoints.map(endpoint => ({
     chain: endpointChain(servicePort, endpoint),
     note: optionalComment(`${servicePort.name} -> ${endpoint.hostPort}`, context),
   }))
   const seconds = servicePort.affinityTimeoutSeconds
-  const random = targets.map(({ chain, note }, index) => {
-    const left = targets.length - index
-    return rule(...note, ...(left === 1 ? [] : [`-m statistic --mode random --probability ${oneIn(left)}`]), `-j ${chain}`)
-  })
-  if (seconds === undefined) return random
-  const sticky = targets.map(({ chain, note }) =>
-    rule(...note, `-m recent --rcheck --seconds ${seconds} --reap ${recentList(chain, servicePort)}`, `-j ${chain}`),
-  )
-  return [...sticky, ...random]
+  const known =
+    seconds === undefined
+      ? []
+      : targets.map(({ chain, note }) =>
+          rule(...note, `-m recent --rcheck --seconds ${seconds} --reap ${recentList(chain, servicePort)}`, `-j ${chain}`),
+        )
+  const groupNote = (size: number) => optionalComment(`${servicePort.name} -> ${size} of ${targets.length} endpoints`, context)
+  const { rules, groups } = balance(targets, { chain: name, most: context.longestList, groupNote })
+  return [...groups, { name, rules: [...masqueradeInternal(decision, name, context), ...known, ...rules] }]
 }
 
 function externalRules(decision: Decision, context: RuleContext): readonly string[] {

@@ -32,7 +32,8 @@ const sharedChains: Record<Table, readonly string[]> = {
   nat: ['PREROUTING', 'OUTPUT', 'POSTROUTING'],
   filter: ['INPUT', 'FORWARD', 'OUTPUT', 'KUBE-FIREWALL'],
 }
-const serviceChainName = /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/
+/** `KUBE-SVC-TCOU7JCQXEZGVUNU`, and `KUBE-SVC-TCOU7JCQXEZGVUNU-07` for a part of its endpoints: see iptables/balancing.ts. */
+const serviceChainName = /^KUBE-((SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}|(SVC|SVL)-[A-Z2-7]{16}-\d\d)$/
 /** `KUBE-SVC-10.96.0.0-12`, `KUBE-SVC-NET6-ABCDEFGHIJ-108`, `KUBE-SVC-NP-TCP-29952-30207`: see iptables/dispatch-chains.ts. */
 const treeChainName = /^KUBE-SVC-(\d+\.\d+\.\d+\.\d+-\d+|NET6-[A-Z2-7]{10}-\d+|NP-(TCP|UDP|SCTP)-\d+-\d+|OTHER)$/
 

@@ -18,6 +18,7 @@ function balancing(endpoints: number, affinityTimeoutSeconds?: number): readonly
   const context = {
     ...ruleContext({ ...settings, detectLocal: { mode: 'ClusterCIDR', cidrs: [] } }, node, 'IPv4'),
     comments: false,
+    longestList: Number.POSITIVE_INFINITY,
   }
   const chains: readonly LeafChain[] = decisions.flatMap(decision => leafChains(decision, context))
   return chains.find(({ name }) => name.startsWith('KUBE-SVC-'))?.rules ?? []

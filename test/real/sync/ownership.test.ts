@@ -222,7 +222,7 @@ function isOurs(table: string, chain: string): boolean {
 }
 
 function isServiceChain(chain: string): boolean {
-  return /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/.test(chain)
+  return /^KUBE-(SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}(-\d\d)?$/.test(chain)
 }
 
 function ourServiceChains(save: string): readonly string[] {
