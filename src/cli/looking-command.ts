@@ -4,7 +4,9 @@ import { bool, choice } from '../config/field-type.ts'
 import { parseFlagsOf } from '../config/flag-parser.ts'
 import { type Flags, type FlagValues, flags as runFlags } from '../config/flags.ts'
 import { formatProblem } from '../config/problem.ts'
+import { findKubeProxy, findWriter } from '../kernel/writers.ts'
 import { askDaemon } from './ask-daemon.ts'
+import { kubeProxyPlace } from './only-writer.ts'
 import { plain } from './plain.ts'
 import { type ClusterReading, namesSource, readCluster, sourceFlags, surplusFlags, WrongFlags } from './read-cluster.ts'
 import { complain, refuse, say, wordsOf } from './say.ts'
@@ -50,6 +52,8 @@ export interface LookingCommand<Wishes, Answer> {
   readonly usage: string
   /** What is wrong with the arguments, in words. Absent: it takes none. */
   readonly mistakes?: (words: readonly string[]) => readonly string[]
+  /** Tells of rules that somebody has to keep up to date. Absent: no. */
+  readonly tellsKeeper?: boolean
   /** From the cluster and the kernel. May throw, in words for the user. */
   readonly find: (reading: ClusterReading, asked: Asked<Wishes>) => Promise<Found<Answer>>
   /** What the daemon is asked, and the kind of the object that it answers with. */
@@ -80,7 +84,7 @@ export function lookingCommand<Wishes, Answer extends Times>(command: LookingCom
       const text =
         values.output === 'json'
           ? `${JSON.stringify(object, undefined, 2)}\n`
-          : `${command.text(object, values)}${ageText(object)}`
+          : `${command.text(object, values)}${ageText(object)}${await keeperText(command, values)}`
       return say(text, command.status(object))
     } catch (error) {
       return complain(wordsOf(error), error instanceof WrongFlags ? 64 : 1)
@@ -92,6 +96,14 @@ export function lookingCommand<Wishes, Answer extends Times>(command: LookingCom
 export function ageText({ time, readAt }: Times): string {
   const milliseconds = Date.parse(time) - Date.parse(readAt)
   return milliseconds > 1000 ? `As the kernel was read ${span(time, readAt)} ago.\n` : ''
+}
+
+/** Where the daemon was not asked: whether there is one, or a kube-proxy. */
+async function keeperText(command: { readonly tellsKeeper?: boolean }, flags: FlagValues): Promise<string> {
+  if (command.tellsKeeper !== true || !namesSource(flags) || (await findWriter().catch(() => undefined)) !== undefined) return ''
+  const kubeProxy = await findKubeProxy(kubeProxyPlace).catch(() => undefined)
+  if (kubeProxy !== undefined) return `\nNo Switchyard runs on this node: its rules are kept by ${plain(kubeProxy)}.\n`
+  return '\nNothing keeps these rules up to date: neither Switchyard nor kube-proxy runs on this node.\n'
 }
 
 async function answer<Wishes, Answer>(

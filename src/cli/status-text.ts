@@ -2,7 +2,7 @@
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
 import type { UnreadObject } from '../explain/unread.ts'
 import { count } from '../model/count.ts'
-import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
+import type { DrainStatus, FamilyStatus, ParameterStatus, Status, WatchStatus } from '../server/status-object.ts'
 import { plain } from './plain.ts'
 import { span } from './span.ts'
 import { type Cell, fittedTable, type Paint, table } from './table.ts'
@@ -73,16 +73,21 @@ function families({ families: all, time }: Status, paint: Paint): string {
 }
 
 /** What keeps the node from being as it should be. */
-function problems({ missing, families: all, source }: Status, paint: Paint): string {
+function problems({ missing, families: all, parameters = [], source }: Status, paint: Paint): string {
   const lines = [
     ...missing.map(plain),
     ...all.flatMap(familyProblems),
+    ...parameters.map(parameterText),
     ...(source.unread ?? []).map(unreadText),
     ...(source.unreadable
       ? ['something cannot be read and has no earlier version: nothing stale is removed, since it may be its (the log names all)']
       : []),
   ]
   return lines.map(line => `${paint('bad', '!')} ${line}`).join('\n')
+}
+
+function parameterText({ name, is, expected, meaning }: ParameterStatus): string {
+  return `kernel parameter ${plain(name)}: ${plain(is ?? 'absent')}, expected ${plain(expected)}: ${plain(meaning)}`
 }
 
 function unreadText({ where, problem, kept }: UnreadObject): string {

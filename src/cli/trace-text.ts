@@ -40,8 +40,8 @@ function heading(trace: TraceObject, { paint, width }: TraceTextOptions): string
   ].join('\n')
 }
 
-/** A mixture is a fault: some connections fail. */
-function verdictOf({ verdict, shares }: TraceObject): { readonly word: string; readonly style: Style } {
+function verdictOf({ verdict, shares, outcome }: TraceObject): { readonly word: string; readonly style: Style } {
+  if (outcome !== undefined) return { word: plain(outcome).toUpperCase(), style: outcome === 'answered' ? 'good' : 'bad' }
   if (verdict !== 'endpoints') return { word: verdict === 'not a Service' ? 'NOT TAKEN' : verdict.toUpperCase(), style: 'bad' }
   return shares.endpoints > 0.999_999 ? { word: 'ANSWERED', style: 'good' } : { word: 'PARTLY ANSWERED', style: 'bad' }
 }
@@ -77,11 +77,11 @@ function endpoints({ candidates, others }: TraceObject, { paint, most }: TraceTe
   const rows = [
     ...candidates.map((each): readonly Cell[] => [
       each.endpoint,
-      { text: percentage(each.probability), style: 'good' },
+      { text: percentage(each.probability), style: each.wanted === false ? 'bad' : 'good' },
       ...(weighted ? [each.weight === null ? '' : String(each.weight)] : []),
       plain(each.pod ?? '-'),
       plain(each.node ?? '-'),
-      masqueraded && each.masquerade ? 'masqueraded' : '',
+      [each.note ?? '', masqueraded && each.masquerade ? 'masqueraded' : ''].filter(Boolean).map(plain).join('; '),
     ]),
     ...others.map((each): readonly Cell[] => [
       each.endpoint,

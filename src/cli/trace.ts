@@ -3,6 +3,9 @@ import { bool, choice } from '../config/field-type.ts'
 import type { Flags } from '../config/flags.ts'
 import { type TraceQuestion, traceObject } from '../explain/trace.ts'
 import { type TraceObject, tracePath } from '../explain/trace-object.ts'
+import { withRoutes } from '../explain/trace-routes.ts'
+import { hasRoute } from '../kernel/routes.ts'
+import { readParameters } from '../sync/wanted-parameters.ts'
 import { type Asked, lookingCommand, lookingFlags, placeHelp, sourceHelp } from './looking-command.ts'
 import { paint } from './paint.ts'
 import { traceText } from './trace-text.ts'
@@ -28,7 +31,7 @@ const usage = `Usage: switchyard trace FROM TO[:PORT][/PROTOCOL] [-o json] [--pa
 What would become of a new connection: whose address it is, which rules or which virtual server decide, the endpoints with their chances and why others
 get none, whether it is masqueraded. Walks the rules that are in the kernel now, and says where these are not as they should be. Sends no packet.
 Asks the Switchyard that runs on this node; with flags that name a source it reads the cluster and the kernel itself. What others made with nft, and
-rules of the other iptables backend, it does not see.
+rules of the other iptables backend, it does not see. Of routes it asks whether this node has one to each endpoint; what other nodes do is not looked at.
 
   FROM    an address, pod/NAME, pod/NAMESPACE/NAME, node (this one), outside (some client that is no pod)
   TO      an address, svc/NAME, svc/NAMESPACE/NAME, pod/NAME, node
@@ -52,12 +55,14 @@ Examples:
 `
 
 export const main = lookingCommand<Wishes, TraceObject>({
-  ...{ name: 'trace', flags, usage, kind: 'Trace' },
+  ...{ name: 'trace', flags, usage, kind: 'Trace', tellsKeeper: true },
   mistakes: words =>
     words.length === 2 ? [] : [`trace takes two arguments, FROM and TO, and got ${words.length}; see 'switchyard trace --help'`],
-  find: async ({ cluster, unread, surveys }, asked) => {
-    const object = traceObject(questionOf(asked), { inspections: await surveys(), cluster, unread }, Date.now())
-    return 'problem' in object ? object : { object }
+  find: async ({ config, modeName: mode, cluster, unread, exec, surveys }, asked) => {
+    const inspections = await surveys()
+    const parameters = await readParameters({ ...config, mode }, inspections)
+    const object = traceObject(questionOf(asked), { inspections, cluster, unread, parameters }, Date.now())
+    return 'problem' in object ? object : { object: await withRoutes(object, address => hasRoute(address, exec)) }
   },
   path: asked => {
     const { from, to, family } = questionOf(asked)

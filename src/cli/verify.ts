@@ -40,7 +40,7 @@ Examples:
 `
 
 export const main = lookingCommand<Wishes, VerifyObject>({
-  ...{ name: 'verify', flags, usage, kind: 'Verification', path: () => verifyPath },
+  ...{ name: 'verify', flags, usage, kind: 'Verification', tellsKeeper: true, path: () => verifyPath },
   find: async reading => ({ object: verifyObject(await compare(reading, await reading.surveys())) }),
   text: (found, { all = false }) => verifyText(found, { paint, most: all ? undefined : mostDrifts }),
   status: ({ clean }) => (clean ? 0 : 1),

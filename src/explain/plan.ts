@@ -8,7 +8,8 @@ import { kubeProxyNote } from './kube-proxy-notes.ts'
 import type { FamilyPlan, PlannedChange, PlannedParameterChange, PlanObject, ServicePlan } from './plan-object.ts'
 
 export function planObject(comparison: Comparison): PlanObject {
-  const { inspections, parameters } = comparison
+  const { inspections } = comparison
+  const parameters = comparison.parameters.filter(({ isOurs }) => isOurs)
   const families = inspections.map(familyPlan)
   const empty = parameters.length === 0 && families.every(({ services }) => services.length === 0)
   return { ...headOf('Plan', comparison), empty, families, parameters: parameters.map(parameterChange) }

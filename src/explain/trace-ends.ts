@@ -1,10 +1,12 @@
 // The words of FROM and TO → a packet. What cannot be understood, or is not known here, becomes a sentence that says what to write instead.
 import { type Address, contains, familyOf, type IpFamily, parseAddress } from '../model/address.ts'
 import { type LocalPods, localPods } from '../model/node.ts'
+import type { KernelParameters } from '../modes/kernel-parameters.ts'
 import type { Packet } from '../modes/trace.ts'
 import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
 import type { Inspection } from '../sync/inspect.ts'
+import type { ParameterState } from '../sync/wanted-parameters.ts'
 import { isOwn, nodeAddress } from './addresses.ts'
 import { findPod, type KnownPod, podAt } from './known-pods.ts'
 import { type Goal, goalOf } from './trace-goal.ts'
@@ -23,6 +25,8 @@ export interface TraceFacts {
   readonly cluster: ClusterView
   /** What cannot be read. */
   readonly unread?: readonly Unread[]
+  /** What packets depend on besides rules; absent: all as it should be. */
+  readonly parameters?: { readonly values: KernelParameters; readonly wrong: readonly ParameterState[] }
 }
 
 export interface Problem {

@@ -20,6 +20,16 @@ export interface TraceObject {
   /** Whose address and port that is. */
   readonly service: TracedService | null
   readonly verdict: 'endpoints' | 'refused' | 'dropped' | 'not a Service'
+  /** The verdict with what makes it a fault; only `answered` is as it should be. Absent where a Switchyard from before this field answers. */
+  readonly outcome?:
+    | 'answered'
+    | 'partly answered'
+    | 'wrong target'
+    | 'partly wrong target'
+    | 'no route'
+    | 'refused'
+    | 'dropped'
+    | 'not taken'
   /** What becomes of what part of connections like this, 0 to 1, together 1: where rules are missing, some may go to endpoints and others not. */
   readonly shares: { readonly endpoints: number; readonly refused: number; readonly dropped: number; readonly untouched: number }
   /** The verdict and its reasons, in sentences. */
@@ -31,6 +41,8 @@ export interface TraceObject {
   readonly others: readonly TracedOther[]
   /** Whether it leaves with the node's address as its source, and why. */
   readonly masquerade: { readonly applies: 'always' | 'never' | 'for some endpoints'; readonly reason: string } | null
+  /** Places that this node has no route to. Absent where they were not looked at. */
+  readonly unroutable?: readonly Unroutable[]
   /** The rules and servers that it passes; of several endpoints, up to where they part. */
   readonly path: readonly TraceStep[]
   /** Where the kernel is not as it should be for this Service, or for all: the verdict is what the kernel does. */
@@ -73,6 +85,10 @@ export interface TracedCandidate {
   /** In ipvs mode. */
   readonly weight: number | null
   readonly masquerade: boolean
+  /** False: it is no endpoint of the Service, or is to get no connections; null: the address is no Service's. Absent where a Switchyard from before this field answers. */
+  readonly wanted?: boolean | null
+  /** Why it is not wanted, or what else there is to know; absent as `wanted`. */
+  readonly note?: string | null
 }
 
 export interface TracedOther {
@@ -81,6 +97,14 @@ export interface TracedOther {
   readonly node: string | null
   /** `not ready`, `on another node, and externalTrafficPolicy is Local`. */
   readonly reason: string
+}
+
+export interface Unroutable {
+  readonly address: string
+  /** An endpoint's, the sender's, to which answers go, or the one that the node's own process sends to. */
+  readonly what: 'endpoint' | 'sender' | 'destination'
+  /** Which connections fail by it. */
+  readonly cuts: 'all' | 'some'
 }
 
 export interface TracedDrift {

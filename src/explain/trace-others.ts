@@ -1,15 +1,14 @@
 // Endpoints of the service port that get nothing of this packet's kind, with the reason.
-import { explainEndpoints } from './endpoints.ts'
 import type { EndpointDetail } from './services-object.ts'
 import type { Traced } from './trace.ts'
 import type { TracedOther } from './trace-object.ts'
 import { isFenced } from './trace-policy.ts'
 
 export function othersOf(traced: Traced): readonly TracedOther[] {
-  const { at, candidates, endpoints, inspection } = traced
+  const { at, candidates, details } = traced
   if (at === undefined) return []
   const got = new Set(candidates.map(({ endpoint }) => endpoint))
-  return explainEndpoints({ servicePort: at.servicePort, endpoints, node: inspection.node })
+  return [...details.values()]
     .filter(({ endpoint }) => !got.has(endpoint))
     .map(detail => {
       const { endpoint, pod, node } = detail

@@ -2,6 +2,7 @@
 
 import { type Address, isLoopback } from '../model/address.ts'
 import { isProxied } from '../model/service-port.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import { isOwn, portsAt } from './addresses.ts'
 import { bareSentence, isBare } from './bare.ts'
 import { podAt } from './known-pods.ts'
@@ -32,15 +33,34 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1).replace(/\.0$/, '')} %`
 }
 
-function goesTo({ candidates, at, shares }: Traced): readonly string[] {
+function goesTo({ candidates: all, at, shares }: Traced): readonly string[] {
+  const candidates = all.filter(({ wanted }) => wanted !== false)
+  const astray = all.filter(({ wanted }) => wanted === false)
+  const straying = astray.reduce((sum, { probability }) => sum + probability, 0)
+  const sentences = goesWhereWanted(candidates, { at, share: shares.endpoints - straying })
+  const [stray] = astray
+  if (stray === undefined) return sentences
+  const some = astray.slice(0, 3).map(({ endpoint, note }) => `${endpoint}, ${whichIs(note)}`)
+  const more = astray.length > some.length ? `; and ${astray.length - some.length} more` : ''
+  return [...sentences, said(straying, `leads to ${some.join('; ')}${more}`)]
+}
+
+function whichIs(note: string | null | undefined): string {
+  return note?.startsWith('no endpoint') === true ? `which is ${note}` : `an endpoint that is to get no connections (${note})`
+}
+
+function goesWhereWanted(
+  candidates: Traced['candidates'],
+  { at, share }: Pick<Traced, 'at'> & { readonly share: number },
+): readonly string[] {
   const [first, ...others] = candidates
   if (first === undefined) return []
   const service = at === undefined ? '' : ` of ${at.servicePort.name}`
   const which = at === undefined ? 'by rules of others' : `the only endpoint${service} for it`
-  if (others.length === 0) return [said(shares.endpoints, `goes to ${first.endpoint}, ${which}`)]
+  if (others.length === 0) return [said(share, `goes to ${first.endpoint}, ${which}`)]
   const equal = candidates.every(({ probability }) => Math.abs(probability - first.probability) < 1e-6)
   const chances = equal ? 'each with the same chance' : 'with different chances'
-  return [said(shares.endpoints, `goes to one of ${candidates.length} endpoints${service}, ${chances}`)]
+  return [said(share, `goes to one of ${candidates.length} endpoints${service}, ${chances}`)]
 }
 
 function whyRefused(traced: Traced): string {
@@ -66,6 +86,8 @@ function noneHere({ endpoints, inspection }: Traced): string {
 
 function whyDropped(traced: Traced): string {
   const { at, endpoints, from, policy } = traced
+  const stop = parameterWords(traced)
+  if (stop !== undefined) return stop
   if (at === undefined) return ruleWords(traced)
   if (isFenced(at, from.address)) {
     const advice = from.given === 'outside' ? '; write the address of a client instead of `outside` where it matters' : ''
@@ -77,6 +99,16 @@ function whyDropped(traced: Traced): string {
     return `${policy.field} is Local, and ${which}`
   }
   return `the kernel drops it, although ${at.servicePort.name} has endpoints; ${ruleWords(traced)}`
+}
+
+/** Undefined where no parameter stops it. */
+function parameterWords({ trace }: Traced): string | undefined {
+  for (const { path } of trace.branches) {
+    const [, name] = /^kernel parameter (.*)$/.exec(path.at(-1)?.where ?? '') ?? []
+    if (name === routeLocalnet) return `${name} is 0, so packets from 127.0.0.0/8 have no way out of this node`
+    if (name !== undefined) return `${name} is 0, so this node does not send on packets of pods and others, nor their answers`
+  }
+  return undefined
 }
 
 function ruleWords({ trace }: Traced): string {

@@ -1,12 +1,20 @@
 // What packets meet in the kernel, as a mode's tracer has it, and what the cluster wants → the answer that people and programs read. Pure.
+import { isLoopback } from '../model/address.ts'
 import { type Endpoint, endpointsOf } from '../model/endpoint.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import type { Branch, Trace } from '../modes/trace.ts'
 import type { Inspection } from '../sync/inspect.ts'
+import type { ParameterState } from '../sync/wanted-parameters.ts'
 import { type PortAt, portsAt } from './addresses.ts'
-import { endsOf, type Problem, type TraceFacts, type TraceQuestion } from './trace-ends.ts'
+import { explainEndpoints } from './endpoints.ts'
+import { parameterDrift } from './parameter-drift.ts'
+import type { EndpointDetail } from './services-object.ts'
+import { candidatesOf } from './trace-candidates.ts'
+import { type Ends, endsOf, type Problem, type TraceFacts, type TraceQuestion } from './trace-ends.ts'
 import { masqueradeOf } from './trace-masquerade.ts'
 import type { TracedCandidate, TracedDrift, TraceObject } from './trace-object.ts'
 import { othersOf } from './trace-others.ts'
+import { outcomeOf } from './trace-outcome.ts'
 import { type Policy, policyFor } from './trace-policy.ts'
 import { decidedBy, pathOf } from './trace-steps.ts'
 import { summaryOf } from './trace-summary.ts'
@@ -27,6 +35,8 @@ export interface Traced {
   readonly policy: Policy | undefined
   /** All that the slices name for the service port. */
   readonly endpoints: readonly Endpoint[]
+  /** Why each of them gets what it gets, by `hostPort`. */
+  readonly details: ReadonlyMap<string, EndpointDetail>
   readonly shares: TraceObject['shares']
   readonly candidates: readonly TracedCandidate[]
   readonly drifts: readonly TracedDrift[]
@@ -37,19 +47,24 @@ export function traceObject(question: TraceQuestion, facts: TraceFacts, time: nu
   const ends = endsOf(question, facts)
   if ('problem' in ends) return ends
   const { inspection, packet, goal: to } = ends
-  const trace = inspection.trace(packet)
+  const { values, wrong = [] } = facts.parameters ?? {}
+  const trace = inspection.trace(values === undefined ? packet : { ...packet, parameters: values })
   const from = { ...ends.sender, address: trace.source }
   const at = portsAt(packet.destination, inspection).find(each => each.port === to.port && each.protocol === to.protocol)
   const { cluster } = facts
   const slices = at === undefined ? [] : cluster.slices(at.servicePort.service)
   const endpoints = at === undefined ? [] : endpointsOf(at.servicePort, slices, inspection.node.name)
+  const policy = at === undefined ? undefined : policyFor(at, from.kind, inspection.mode)
+  const explained = at === undefined ? [] : explainEndpoints({ servicePort: at.servicePort, endpoints, node: inspection.node })
+  const details = new Map(explained.map(detail => [detail.endpoint, detail]))
+  const byName = new Map(endpoints.map(endpoint => [endpoint.hostPort, endpoint]))
   const traced: Traced = {
-    ...{ question, inspection, cluster, trace, from, to, at, endpoints },
-    policy: at === undefined ? undefined : policyFor(at, from.kind, inspection.mode),
+    ...{ question, inspection, cluster, trace, from, to, at, policy, endpoints, details },
     shares: sharesOf(trace.branches),
-    candidates: candidatesOf(trace.branches, { endpoints, at }),
-    drifts: driftsOf(inspection, at),
+    candidates: candidatesOf(trace.branches, { at, policy, endpoints: byName, details }),
+    drifts: driftsOf(inspection, { at, wrong: wrong.filter(({ name }) => countsFor(name, ends)) }),
   }
+  const verdict = verdictOf(traced.shares)
   return {
     apiVersion: 'switchyard/v1',
     kind: 'Trace',
@@ -59,7 +74,8 @@ export function traceObject(question: TraceQuestion, facts: TraceFacts, time: nu
     mode: inspection.mode,
     ...{ from, to },
     service: serviceOf(traced),
-    verdict: verdictOf(traced.shares),
+    verdict,
+    outcome: outcomeOf({ ...traced, verdict }),
     shares: traced.shares,
     summary: summaryOf(traced),
     decidedBy: decidedBy(trace.branches),
@@ -94,44 +110,25 @@ function verdictOf(shares: TraceObject['shares']): TraceObject['verdict'] {
   return most === 'untouched' ? 'not a Service' : most
 }
 
-/** Each endpoint once: several rules may lead to it. */
-function candidatesOf(
-  branches: readonly Branch[],
-  { endpoints, at }: Pick<Traced, 'endpoints' | 'at'>,
-): readonly TracedCandidate[] {
-  const found = new Map<string, TracedCandidate>()
-  for (const { endpoint, probability, weight = null, masquerade } of branches) {
-    if (endpoint === undefined) continue
-    const before = found.get(endpoint)
-    found.set(endpoint, {
-      ...whoIs(endpoint, { endpoints, at }),
-      probability: probability + (before?.probability ?? 0),
-      weight: before?.weight ?? weight,
-      masquerade: masquerade !== undefined || before?.masquerade === true,
-    })
-  }
-  return [...found.values()]
-}
-
-function whoIs(
-  hostPort: string,
-  { endpoints, at }: Pick<Traced, 'endpoints' | 'at'>,
-): { readonly endpoint: string; readonly pod: string | null; readonly node: string | null } {
-  const known = endpoints.find(each => each.hostPort === hostPort)
-  const namespace = at?.servicePort.service.split('/')[0]
-  const pod = known?.podName === undefined ? null : `${namespace}/${known.podName}`
-  return { endpoint: hostPort, pod, node: known?.nodeName ?? null }
+/** Whether packets like this depend on the parameter. IPVS has its own for both families. */
+function countsFor(name: string, { packet: { family, origin, destination } }: Ends): boolean {
+  if (name === routeLocalnet) return origin === 'node' && isLoopback(destination)
+  return name.startsWith('net.ipv4.vs.') || name.startsWith(family === 'IPv6' ? 'net.ipv6.' : 'net.ipv4.')
 }
 
 /** So many are told of; a table that was flushed has more. */
 const mostDrifts = 20
 
 /** Those of the Service, and of the fixed part, on which all depend. */
-function driftsOf({ drifts, meaning }: Inspection, at: PortAt | undefined): readonly TracedDrift[] {
+function driftsOf(
+  { drifts, meaning }: Inspection,
+  { at, wrong }: { readonly at: PortAt | undefined; readonly wrong: readonly ParameterState[] },
+): readonly TracedDrift[] {
   const service = at?.servicePort.service
   const own = drifts.filter(each => each.service === service || each.service === undefined)
-  return own
+  const ofRules = own
     .toSorted((a, b) => Number(a.service === undefined) - Number(b.service === undefined))
     .slice(0, mostDrifts)
     .map(drift => ({ what: drift.what, kind: drift.kind, service: drift.service ?? null, meaning: meaning(drift) }))
+  return [...wrong.map(parameterDrift), ...ofRules]
 }

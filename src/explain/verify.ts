@@ -1,8 +1,8 @@
 // Inspections → the verify object: every difference with its Service and its meaning. Pure.
 import type { Inspection } from '../sync/inspect.ts'
-import type { ParameterState } from '../sync/wanted-parameters.ts'
 import { isBare } from './bare.ts'
 import { type Comparison, headOf, inOrder } from './comparison.ts'
+import { parameterDrift } from './parameter-drift.ts'
 import type { VerifiedDrift, VerifyObject } from './verify-object.ts'
 
 export function verifyObject(comparison: Comparison): VerifyObject {
@@ -18,9 +18,4 @@ function familyDrifts({ family, drifts, meaning }: Inspection): readonly Verifie
     const { kind, what, service } = drift
     return { family, kind, what, service: service ?? null, meaning: meaning(drift) }
   })
-}
-
-function parameterDrift({ name, is, expected, why, consequence }: ParameterState): VerifiedDrift {
-  const what = `kernel parameter ${name}: ${is ?? 'absent'}, expected ${expected} (${why})`
-  return { family: null, kind: is === undefined ? 'missing' : 'changed', what, service: null, meaning: consequence }
 }

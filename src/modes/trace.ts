@@ -1,6 +1,7 @@
 // What a packet would meet in the kernel: between a mode, which walks the rules that are really there, and `explain/`, which says what that means.
 import type { Address, IpFamily } from '../model/address.ts'
 import type { Protocol } from '../model/objects.ts'
+import type { KernelParameters } from './kernel-parameters.ts'
 
 /** The first packet of a connection that connection tracking does not know yet. */
 export interface Packet {
@@ -15,13 +16,15 @@ export interface Packet {
   readonly interface: string | undefined
   /** All addresses of this node, loopback included, but for those on kube-ipvs0: what `--dst-type LOCAL` matches before ipvs mode adds its own. */
   readonly localAddresses: ReadonlySet<Address>
+  /** Of the kernel that it passes. */
+  readonly parameters?: KernelParameters
 }
 
 /** A rule that matched, or a virtual server that took the packet. */
 export interface TraceStep {
-  /** `nat chain KUBE-SERVICES`, `virtual server -t 10.96.0.1:80`. */
+  /** `nat chain KUBE-SERVICES`, `virtual server -t 10.96.0.1:80`, `kernel parameter net.ipv4.ip_forward`. */
   readonly where: string
-  /** The rule as iptables-save prints it without `-A CHAIN `; the scheduler and flags of a virtual server; `policy DROP`. */
+  /** The rule as iptables-save prints it without `-A CHAIN `; the scheduler and flags of a virtual server; `policy DROP`; a parameter's value. */
   readonly what: string
 }
 

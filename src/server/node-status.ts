@@ -9,6 +9,7 @@ import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEvents } from '../sync/events.ts'
 import { StandingRemarks } from '../sync/standing-remarks.ts'
 import type { Listeners } from '../sync/subscribe.ts'
+import type { ParameterState, ServedFamily } from '../sync/wanted-parameters.ts'
 import { type Handler, jsonResponse } from './http.ts'
 import { type DrainStatus, type FamilyStatus, type SourceStatus, type Status, statusVersion } from './status-object.ts'
 
@@ -26,6 +27,8 @@ export interface NodeStatusOptions {
   readonly source: string
   /** What the source cannot read at the moment. */
   readonly unread: () => readonly Unread[]
+  /** Kernel parameters that are wrong for these families. Absent: none is looked at. */
+  readonly parameters?: (families: readonly ServedFamily[]) => Promise<readonly ParameterState[]>
   readonly health: Pick<NodeHealth, 'proxyHealth' | 'missing' | 'watches'>
   readonly clock: ObserverClock
 }
@@ -35,6 +38,7 @@ interface Known {
   lastFullSync: number | undefined
   lastPartialSync: number | undefined
   services: number
+  hasNodePorts: boolean
   quarantined: ReadonlyMap<ServiceKey, string>
   failures: number
   lastFailure: string | undefined
@@ -50,6 +54,7 @@ export class NodeStatus {
   readonly #remarks = new StandingRemarks()
   #cluster: ClusterState | undefined
   #source = { complete: false, unreadable: false }
+  #parameters: readonly ParameterState[] = []
 
   constructor(options: NodeStatusOptions) {
     this.#options = options
@@ -67,10 +72,17 @@ export class NodeStatus {
       this.#remarks.programmed(pass)
       this.#learn(pass.family, { quarantined: pass.quarantined })
     },
-    synced: ({ family, kind, services }) => {
+    synced: ({ family, kind, services, hasNodePorts }) => {
       const time = this.#options.clock.wall()
-      this.#learn(family, { services, ...working, ...(kind === 'full' ? { lastFullSync: time } : { lastPartialSync: time }) })
+      this.#learn(family, {
+        services,
+        hasNodePorts,
+        ...working,
+        ...(kind === 'full' ? { lastFullSync: time } : { lastPartialSync: time }),
+      })
+      void this.look()
     },
+    checked: () => void this.look(),
     syncFailed: ({ family, failures, error }) => this.#learn(family, { failures, lastFailure: error.message }),
     recovered: ({ family }) => this.#learn(family, working),
     driftRepaired: ({ family, drifts }) => {
@@ -78,6 +90,14 @@ export class NodeStatus {
       this.#learn(family, { driftRepaired: driftRepaired + drifts })
     },
     draining: ({ family, retiring, drains }) => this.#learn(family, retiring ? { retiring: drains } : { drains }),
+  }
+
+  /** Reads the kernel parameters anew. Never rejects. */
+  async look(): Promise<void> {
+    const families = [...this.#families].map(([family, { services, hasNodePorts }]) => {
+      return { family, hasServices: services > 0, hasNodePorts }
+    })
+    this.#parameters = (await this.#options.parameters?.(families).catch(() => undefined)) ?? []
   }
 
   object(): Status {
@@ -95,6 +115,9 @@ export class NodeStatus {
       ready: missing.length === 0,
       missing,
       families: [...this.#families].map(([family, known]) => this.#family(family, known)),
+      parameters: this.#parameters.map(({ name, is, expected, consequence }) => {
+        return { name, is: is ?? null, expected, meaning: consequence }
+      }),
       source: this.#sourceStatus(),
     }
   }
@@ -146,8 +169,11 @@ export class NodeStatus {
 /** So many are told of: a folder may be full of them, and the log names all. */
 const mostUnread = 20
 
-export function statusHandler(status: Pick<NodeStatus, 'object'>): Handler {
-  return () => jsonResponse(200, `${JSON.stringify(status.object())}\n`)
+export function statusHandler(status: Pick<NodeStatus, 'object' | 'look'>): Handler {
+  return async () => {
+    await status.look()
+    return jsonResponse(200, `${JSON.stringify(status.object())}\n`)
+  }
 }
 
 /** A pass that succeeds ends every row of failures, also where a change of the mode began to count anew. */
@@ -155,7 +181,16 @@ const working = { failures: 0, lastFailure: undefined }
 
 function nothingKnown(): Known {
   const never = { lastFullSync: undefined, lastPartialSync: undefined }
-  return { ...never, ...working, services: 0, quarantined: new Map(), driftRepaired: 0, drains: [], retiring: [] }
+  return {
+    ...never,
+    ...working,
+    services: 0,
+    hasNodePorts: false,
+    quarantined: new Map(),
+    driftRepaired: 0,
+    drains: [],
+    retiring: [],
+  }
 }
 
 function drainStatus(drain: Drain, retiring: boolean): DrainStatus {

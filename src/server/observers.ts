@@ -10,6 +10,7 @@ import { tracePath } from '../explain/trace-object.ts'
 import { NodeHealth } from '../health/node-health.ts'
 import type { Exec } from '../kernel/exec.ts'
 import type { Backend } from '../kernel/iptables.ts'
+import { hasRoute } from '../kernel/routes.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { recordPacketCounters } from '../metrics/read-packet-counters.ts'
 import { recordDrains } from '../metrics/record-drains.ts'
@@ -23,7 +24,7 @@ import type { Source } from '../source/source.ts'
 import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
-import { wrongParameters } from '../sync/wanted-parameters.ts'
+import { readParameters, type ServedFamily, wrongParameters, wrongParametersFor } from '../sync/wanted-parameters.ts'
 import { explainHandlers } from './explain-handlers.ts'
 import { flagTexts } from './flag-values.ts'
 import { HealthChecks } from './health-checks.ts'
@@ -107,7 +108,8 @@ export function startObservers(options: ObserverOptions): Observers {
     log,
   })
   const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source, unread }
-  const status = new NodeStatus({ ...about, families, health, clock })
+  const parameters = (served: readonly ServedFamily[]) => wrongParametersFor(live.config, served)
+  const status = new NodeStatus({ ...about, families, parameters, health, clock })
   const services = new NodeServices({ modes, live, clock, unread })
   const ends = [
     latest.end,
@@ -138,7 +140,14 @@ export function startObservers(options: ObserverOptions): Observers {
     parameters: inspections => wrongParameters(live.config, inspections),
     now: clock.wall,
   })
-  const trace = traceHandler({ inspections: options.inspections, cluster: latest.cluster, unread, now: clock.wall })
+  const trace = traceHandler({
+    inspections: options.inspections,
+    cluster: latest.cluster,
+    unread,
+    parameters: inspections => readParameters(live.config, inspections),
+    hasRoute: address => hasRoute(address, options.exec),
+    now: clock.wall,
+  })
   const told = {
     [statusPath]: statusHandler(status),
     ...explain,

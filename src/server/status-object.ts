@@ -25,7 +25,19 @@ export interface Status {
   /** Why it is not, in words. */
   readonly missing: readonly string[]
   readonly families: readonly FamilyStatus[]
+  /** Kernel parameters that are not as they should be; as of the last sync, check or question. Absent where a Switchyard from before this field answers. */
+  readonly parameters?: readonly ParameterStatus[]
   readonly source: SourceStatus
+}
+
+export interface ParameterStatus {
+  /** `net.ipv4.ip_forward`. */
+  readonly name: string
+  /** Null: this kernel does not have it. */
+  readonly is: string | null
+  readonly expected: string
+  /** What it means for connections. */
+  readonly meaning: string
 }
 
 export interface FamilyStatus {

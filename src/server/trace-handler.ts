@@ -1,8 +1,10 @@
 // What the metrics server answers at /switchyard/v1/trace. Takes inspections and the cluster; knows no socket.
-import { traceObject } from '../explain/trace.ts'
+import { type TraceFacts, traceObject } from '../explain/trace.ts'
+import { type HasRoute, withRoutes } from '../explain/trace-routes.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { Unread } from '../source/source.ts'
 import type { ClusterView } from '../sync/decisions.ts'
+import type { Inspection } from '../sync/inspect.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
 import { queryProblem } from './query.ts'
 import { notNow, orUnreadable, type ReadInspections } from './read-inspections.ts'
@@ -13,6 +15,8 @@ export interface TraceOptions {
   readonly cluster: () => ClusterView | undefined
   /** What the source cannot read at the moment. */
   readonly unread: () => readonly Unread[]
+  readonly parameters: (inspections: readonly Inspection[]) => Promise<NonNullable<TraceFacts['parameters']>>
+  readonly hasRoute: HasRoute
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -20,7 +24,7 @@ export interface TraceOptions {
 /** Longer than any name that there can be. */
 const longest = 600
 
-export function traceHandler({ inspections, cluster, unread, now }: TraceOptions): Handler {
+export function traceHandler({ inspections, cluster, unread, parameters, hasRoute, now }: TraceOptions): Handler {
   return async ({ query }) => {
     const problem = queryProblem(query, ['from', 'to', 'family'])
     if (problem !== undefined) return refused(problem)
@@ -34,8 +38,9 @@ export function traceHandler({ inspections, cluster, unread, now }: TraceOptions
     const found = await orUnreadable(inspections)
     if ('status' in found) return found
     if (found.length === 0) return notTraced
-    const object = traceObject({ from, to, family }, { inspections: found, cluster: known, unread: unread() }, now())
-    return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(object))
+    const facts = { inspections: found, cluster: known, unread: unread(), parameters: await parameters(found) }
+    const object = traceObject({ from, to, family }, facts, now())
+    return 'problem' in object ? refused(object.problem) : jsonResponse(200, JSON.stringify(await withRoutes(object, hasRoute)))
   }
 }
 

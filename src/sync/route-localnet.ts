@@ -2,9 +2,10 @@
 // and only where a node port exists.
 import type { Sysctl } from '../kernel/sysctl.ts'
 import { servesLocalhostNodePorts, type TrafficSettings } from '../model/node.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import type { Originals } from './originals.ts'
 
-export const routeLocalnet = 'net.ipv4.conf.all.route_localnet'
+export { routeLocalnet }
 
 export const whyRouteLocalnet = 'so that node ports answer on 127.0.0.1: iptables.localhostNodePorts'
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { traceObject } from '../../src/explain/trace.ts'
 import type { TraceObject } from '../../src/explain/trace-object.ts'
+import { type HasRoute, withRoutes } from '../../src/explain/trace-routes.ts'
 import type { IpFamily } from '../../src/model/address.ts'
 import type { EndpointSlice, Service } from '../../src/model/objects.ts'
 import type { Inspection } from '../../src/sync/inspect.ts'
@@ -49,9 +50,21 @@ async function inIpvs({ objects, input = passInput() }: Given, damage: (kernel: 
   return asker([found], harness.store)
 }
 
-function asker(inspections: readonly Inspection[], cluster: Parameters<typeof traceObject>[1]['cluster']) {
-  const ask = (from: string, to: string, family?: IpFamily) => traceObject({ from, to, family }, { inspections, cluster }, 0)
+type Facts = Parameters<typeof traceObject>[1]
+
+interface Asker {
+  with: (values: Readonly<Record<string, string>>, wrong?: NonNullable<Facts['parameters']>['wrong']) => Asker
+  trace: (from: string, to: string, family?: IpFamily) => TraceObject
+  problem: (from: string, to: string, family?: IpFamily) => string
+}
+
+function asker(inspections: readonly Inspection[], cluster: Facts['cluster'], parameters?: Facts['parameters']): Asker {
+  const ask = (from: string, to: string, family?: IpFamily) =>
+    traceObject({ from, to, family }, { inspections, cluster, ...(parameters && { parameters }) }, 0)
   return {
+    /** The same where these kernel parameters have other values than they should. */
+    with: (values: Readonly<Record<string, string>>, wrong: NonNullable<Facts['parameters']>['wrong'] = []) =>
+      asker(inspections, cluster, { values: new Map(Object.entries(values)), wrong }),
     trace: (from: string, to: string, family?: IpFamily): TraceObject => {
       const found = ask(from, to, family)
       assert.ok(!('problem' in found), 'problem' in found ? found.problem : '')
@@ -395,6 +408,148 @@ describe('damage', () => {
     assert.equal(trace('outside', 'svc/web').verdict, 'not a Service')
     assert.match(trace('outside', 'svc/web').summary.join(' '), differs)
   })
+})
+
+describe('a target that is not to get connections', () => {
+  const toStranger = (kernel: FakeKernel): void => {
+    kernel.edit('nat', '-I PREROUTING -d 10.96.0.7/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.2.3:80')
+  }
+
+  it('is named where a rule of others leads to it', async () => {
+    const { trace } = await inIptables({ objects }, toStranger)
+    const { outcome, verdict, summary, candidates } = trace('outside', 'svc/web')
+    assert.deepEqual([outcome, verdict], ['wrong target', 'endpoints'])
+    assert.equal(summary[0], 'Leads to 10.1.2.3:80, which is no endpoint of default/web:http.')
+    assert.deepEqual(
+      candidates.map(({ wanted, note }) => [wanted, note]),
+      [[false, 'no endpoint of default/web:http']],
+    )
+  })
+
+  it('is named where it got a part, beside those that are right', async () => {
+    const { trace } = await inIptables({ objects }, kernel => {
+      const chain = kernel.chains('nat').find(name => name.startsWith('KUBE-SEP-')) ?? ''
+      const rule = kernel.rules('nat', chain)?.at(-1) ?? ''
+      kernel.edit('nat', `-D ${chain} ${rule}`, `-A ${chain} ${rule.replace(/\S+$/, '10.1.2.3:80')}`)
+    })
+    const { outcome, summary } = trace('outside', 'svc/web')
+    assert.equal(outcome, 'partly wrong target')
+    assert.match(summary[0] ?? '', /^50 % of connections like this: goes to 10\.244\.\d\.\d1:8080, the only endpoint/)
+    assert.equal(summary[1], '50 % of connections like this: leads to 10.1.2.3:80, which is no endpoint of default/web:http.')
+  })
+
+  it('may be an endpoint: why it is to get none', async () => {
+    const { trace } = await inIptables({ objects }, kernel => {
+      for (const chain of kernel.chains('nat').filter(name => name.startsWith('KUBE-SEP-'))) {
+        const rule = kernel.rules('nat', chain)?.at(-1) ?? ''
+        kernel.edit('nat', `-D ${chain} ${rule}`, `-A ${chain} ${rule.replace(/\S+$/, '10.244.1.12:8080')}`)
+      }
+    })
+    const { outcome, summary } = trace('outside', 'svc/web')
+    assert.equal(outcome, 'wrong target')
+    assert.equal(summary[0], 'Leads to 10.244.1.12:8080, an endpoint that is to get no connections (not ready).')
+  })
+
+  it('in ipvs mode is a real server of nobody', async () => {
+    const { trace } = await inIpvs({ objects }, kernel => {
+      const server = [...kernel.servers].find(([name]) => name === '-t 10.96.0.7:80')?.[1]
+      server?.realServers.set('10.1.2.3:80', '-m -w 1')
+    })
+    const { outcome, summary } = trace('outside', 'svc/web')
+    assert.equal(outcome, 'partly wrong target')
+    assert.match(summary[1] ?? '', /leads to 10\.1\.2\.3:80, which is no endpoint of default\/web:http/)
+  })
+
+  it('is not one that ends and gets all since none is ready', async () => {
+    const ending = endpoint('10.244.1.11', { ready: false, terminating: true })
+    const { trace } = await inIptables({ objects: [web, { ...webSlice, endpoints: [ending] }] })
+    const { outcome, candidates } = trace('outside', 'svc/web')
+    assert.deepEqual([outcome, candidates[0]?.note], ['answered', 'terminating, and none is ready'])
+  })
+})
+
+describe('kernel parameters', () => {
+  const forward = 'net.ipv4.ip_forward'
+  const localnet = 'net.ipv4.conf.all.route_localnet'
+  const wrong = { name: forward, is: '0', expected: '1', why: 'a test', consequence: 'nothing is sent on', isOurs: false }
+  const rows: readonly (readonly [
+    title: string,
+    values: Readonly<Record<string, string>>,
+    from: string,
+    to: string,
+    outcome: TraceObject['outcome'],
+    words: RegExp,
+  ])[] = [
+    [
+      'node ports on loopback without route_localnet',
+      { [localnet]: '0' },
+      'node',
+      '127.0.0.1:30080',
+      'dropped',
+      /route_localnet is 0/,
+    ],
+    ['node ports on loopback', { [localnet]: '1' }, 'node', '127.0.0.1:30080', 'answered', /one of 2/],
+    ['other addresses without route_localnet', { [localnet]: '0' }, 'node', 'node:30080', 'answered', /one of 2/],
+    ['from outside without forwarding', { [forward]: '0' }, 'outside', 'node:30080', 'dropped', /ip_forward is 0/],
+    ['from a pod without forwarding', { [forward]: '0' }, 'pod/web-1', 'svc/web', 'dropped', /ip_forward is 0/],
+    ['from the node without forwarding', { [forward]: '0' }, 'node', 'svc/web', 'answered', /one of 2/],
+    ['IPv6 has a parameter of its own', { 'net.ipv6.conf.all.forwarding': '0' }, 'outside', 'svc/web', 'answered', /one of 2/],
+  ]
+  for (const [title, values, from, to, outcome, words] of rows) {
+    it(`are taken into account: ${title}`, async () => {
+      const found = (await inIptables({ objects })).with(values).trace(from, to)
+      assert.equal(found.outcome, outcome)
+      assert.match(found.summary[0] ?? '', words)
+    })
+  }
+
+  it('are taken into account in ipvs mode: answers need forwarding, and masquerading its conntrack', async () => {
+    const ipvs = await inIpvs({ objects })
+    const { outcome, decidedBy } = ipvs.with({ [forward]: '0' }).trace('outside', 'svc/web')
+    assert.deepEqual([outcome, decidedBy], ['dropped', { where: `kernel parameter ${forward}`, what: '0' }])
+    assert.equal(ipvs.trace('outside', 'svc/web').masquerade?.applies, 'always')
+    assert.equal(ipvs.with({ 'net.ipv4.vs.conntrack': '0' }).trace('outside', 'svc/web').masquerade?.applies, 'never')
+  })
+
+  it('that are wrong are named as differences, where the packet depends on them', async () => {
+    const found = (await inIptables({ objects })).with({ [forward]: '0' }, [wrong, { ...wrong, name: localnet }])
+    assert.deepEqual(
+      found.trace('outside', 'svc/web').drifts.map(({ what, meaning }) => [what, meaning]),
+      [[`kernel parameter ${forward}: 0, expected 1 (a test)`, 'nothing is sent on']],
+    )
+    assert.equal(found.trace('node', '127.0.0.1:30080').drifts.length, 2)
+  })
+})
+
+describe('routes', () => {
+  const without =
+    (...addresses: readonly string[]): HasRoute =>
+    async to =>
+      !addresses.includes(to)
+  const rows: readonly (readonly [
+    title: string,
+    from: string,
+    missing: readonly string[],
+    outcome: TraceObject['outcome'],
+    said: RegExp | undefined,
+  ])[] = [
+    ['that are all there', 'outside', [], 'answered', undefined],
+    ['to one endpoint', 'outside', ['10.244.2.21'], 'partly answered', /no route to endpoint 10\.244\.2\.21/],
+    ['to no endpoint', 'outside', ['10.244.1.11', '10.244.2.21'], 'no route', /no route to endpoint/],
+    ['back to the sender', '198.51.100.7', ['198.51.100.7'], 'no route', /no route back to 198\.51\.100\.7/],
+    ['back to a mere example of a sender', 'outside', ['192.0.2.1'], 'answered', undefined],
+    ["to the Service's address, for the node itself", 'node', ['10.96.0.7'], 'no route', /no route to 10\.96\.0\.7/],
+  ]
+  for (const [title, from, missing, outcome, said] of rows) {
+    it(`${title}: ${outcome}`, async () => {
+      const { trace } = await inIptables({ objects })
+      const found = await withRoutes(trace(from, 'svc/web'), without(...missing))
+      assert.equal(found.outcome, outcome)
+      const last = found.summary.at(-1) ?? ''
+      if (said === undefined) assert.doesNotMatch(last, /route/)
+      else assert.match(last, said)
+    })
+  }
 })
 
 describe('the words of FROM and TO', () => {

@@ -125,7 +125,20 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
             kind: 'missing',
             what: `nat chain ${ofWeb.endpoints[1]}: all its rules`,
             service: 'default/web',
-            meaning: 'one in 3 new connections to default/web:http, that for endpoint 10.244.0.2:8080, stays untranslated',
+            meaning:
+              'one in 3 new connections to default/web:http, that for endpoint 10.244.0.2:8080, goes to the endpoints whose rules follow',
+          },
+        ],
+      },
+      {
+        title: "the last endpoint's chain flushed",
+        does: [nat(`-F ${ofWeb.endpoints[2]}`)],
+        finds: [
+          {
+            kind: 'missing',
+            what: `nat chain ${ofWeb.endpoints[2]}: all its rules`,
+            service: 'default/web',
+            meaning: 'one in 3 new connections to default/web:http, that for endpoint 10.244.0.3:8080, stays untranslated',
           },
         ],
       },

@@ -10,7 +10,7 @@ import { loadScenario } from '../support/scenario.ts'
 
 const scenario = loadScenario('clusterip')
 const exec = goldenKernel(scenario, 'iptables', 'IPv4')
-const parameter = { name: 'net.x', is: '0', expected: '1', why: 'a test', consequence: 'without it nothing works' }
+const parameter = { name: 'net.x', is: '0', expected: '1', why: 'a test', consequence: 'without it nothing works', isOurs: true }
 
 async function get(path: string, fields: Partial<ExplainOptions> = {}, query = '') {
   const found = await surveyOf(scenario, exec, { mode: 'iptables', family: 'IPv4' })

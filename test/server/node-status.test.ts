@@ -10,8 +10,11 @@ import type { Unread } from '../../src/source/source.ts'
 import { createStore } from '../../src/source/store.ts'
 import { createSyncEmitter, type Programmed, type SyncReport } from '../../src/sync/events.ts'
 import { subscribe } from '../../src/sync/subscribe.ts'
+import type { ServedFamily } from '../../src/sync/wanted-parameters.ts'
 import { node, put, service, settings, slice } from '../support/cluster.ts'
 import { drain } from '../support/drain.ts'
+
+const wrong = { name: 'net.x', is: undefined, expected: '1', why: '', consequence: 'nothing is sent on', isOurs: false }
 
 const startedAt = Date.parse('2026-08-02T12:00:00Z')
 const web = 'default/web' as ServiceKey
@@ -27,7 +30,9 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
   const health = new NodeHealth({ families, source, watches, syncPeriodMs: () => 30_000, clock })
   const about = { node: 'node1', mode: () => 'ipvs', backend: () => 'nft' as const, version: '0.1.0', startedAt, source }
   let unread: readonly Unread[] = []
-  const status = new NodeStatus({ ...about, unread: () => unread, families, health, clock })
+  const parameters = async (served: readonly ServedFamily[]) =>
+    served.filter(({ hasServices }) => hasServices).map(({ family }) => ({ ...wrong, why: family }))
+  const status = new NodeStatus({ ...about, unread: () => unread, families, parameters, health, clock })
   subscribe(events, health.listeners, log)
   subscribe(events, status.listeners, log)
   const family = (name: IpFamily = 'IPv4'): FamilyStatus => {
@@ -71,6 +76,7 @@ describe('the status of a daemon', () => {
         { family: 'IPv4', ...unknown, ...nothing },
         { family: 'IPv6', ...unknown, ...nothing },
       ],
+      parameters: [],
       source: {
         description: 'manifests in /m',
         complete: false,
@@ -180,6 +186,15 @@ describe('the status of a daemon', () => {
       { resource: 'services', synced: true, lastContact: '2026-08-02T12:00:02.500Z', failure: null },
       { resource: 'nodes', synced: false, lastContact: null, failure: 'forbidden' },
     ])
+  })
+
+  it('names kernel parameters that are wrong for the families that have Services', async () => {
+    const { events, status } = setUp()
+    await status.look()
+    assert.deepEqual(status.object().parameters, [])
+    events.emit('synced', report({ services: 7 }))
+    await status.look()
+    assert.deepEqual(status.object().parameters, [{ name: 'net.x', is: null, expected: '1', meaning: 'nothing is sent on' }])
   })
 
   it('is served as JSON', async () => {

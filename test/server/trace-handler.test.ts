@@ -16,6 +16,8 @@ async function setUp() {
     inspections: async () => [found],
     cluster: () => harness.store,
     unread: (): readonly Unread[] => [],
+    parameters: async () => ({ values: new Map<string, string>(), wrong: [] }),
+    hasRoute: async () => true,
     now: () => Date.parse('2026-08-02T12:00:00Z'),
   }
   const ask = (query: Readonly<Record<string, string>>, other: Partial<typeof options> = {}) =>

@@ -49,7 +49,7 @@ function chainMeaning(place: RulePlace, drift: Drift, decisions: Decisions): str
         : ''
     return `the same rules in another order, or one of them twice: connections go where they should${harm}`
   }
-  if (drift.kind === 'unexpected') return 'a chain that no Service wants; nothing of ours leads to it'
+  if (drift.kind === 'unexpected') return 'a chain that no Service wants; no rule that one wants leads to it'
   if (dispatch !== undefined) return dispatch
   for (const decision of drift.service === undefined ? [] : (decisions.get(drift.service) ?? [])) {
     const meaning = leafMeaning(chain, { decision, isGone: drift.kind === 'missing' })
@@ -116,8 +116,19 @@ function endpointMeaning(
   const { servicePort, cluster, local } = decision
   const count = Math.max(cluster.length, local.length)
   const share = count === 1 ? 'all new connections' : `one in ${count} new connections`
-  const fate = isGone ? 'stays untranslated and reaches nothing' : 'goes elsewhere, or misses its masquerading'
+  const fate = isGone ? goneFate(hostPort, decision) : 'goes elsewhere, or misses its masquerading'
   return `${share} to ${nameOf(servicePort)}, that for endpoint ${hostPort}, ${fate}`
+}
+
+/** What finds nothing in the endpoint's chain returns to the policy's, and meets the rules of the endpoints that follow it there. */
+function goneFate(hostPort: string, { cluster, local }: Decision): string {
+  const lasts = [cluster, local]
+    .filter(endpoints => endpoints.some(each => each.hostPort === hostPort))
+    .map(endpoints => endpoints.at(-1)?.hostPort === hostPort)
+  const untranslated = 'stays untranslated and reaches nothing'
+  const onward = 'goes to the endpoints whose rules follow, which get more than their share'
+  if (lasts.every(isLast => isLast)) return untranslated
+  return lasts.some(isLast => isLast) ? `by one policy ${untranslated}, and by the other ${onward}` : onward
 }
 
 /** A rule of ours that is missing. */

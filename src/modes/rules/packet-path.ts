@@ -1,6 +1,7 @@
 // The hooks of the kernel in the order in which a packet passes them, and between them the routing and, where it runs, IPVS. Tables by their priority; nat comes
 // after mangle where it changes the destination and before filter, so filter sees the translated packet.
 import { type Address, hostPort } from '../../model/address.ts'
+import { forwarding, ipvsConntrack, isOff, routeLocalnet } from '../kernel-parameters.ts'
 import type { Branch, Packet, Trace, TraceStep } from '../trace.ts'
 import { type Hook, isLoopbackRange, type Passing, type Place, type Surroundings } from './passing.ts'
 import { type Ended, translated, type Walk, type Way, walkTable } from './rule-walk.ts'
@@ -34,6 +35,7 @@ interface Going extends Way {
 }
 
 interface Course {
+  readonly traced: Packet
   readonly walk: Walk
   readonly kernel: KernelState
   choice: string | undefined
@@ -49,7 +51,7 @@ export function tracePacket(packet: Packet, kernel: KernelState): Trace {
   const source = origin === 'node' && isLocal(destination) ? destination : packet.source
   const surroundings: Surroundings = { isLocal, isInSet: kernel.isInSet }
   const walk: Walk = { rules: kernel.rules, surroundings, unsure: new Set(), budget: { ...most } }
-  const course: Course = { walk, kernel, choice: undefined }
+  const course: Course = { traced: packet, walk, kernel, choice: undefined }
   const start: Going = { packet: firstHook(packet, source), share: 1, path: [], masquerade: undefined, weight: undefined }
   const branches = origin === 'node' ? fromNode(course, start) : fromLink(course, start)
   return { branches, source, choice: course.choice, unsure: [...walk.unsure] }
@@ -74,15 +76,40 @@ function fromLink(course: Course, start: Going): readonly Branch[] {
       ? passing(course, way, ['mangle', 'filter'], 'INPUT', arrived => {
           const sent = schedule(course, arrived)
           if (sent === undefined) return [branchOf(arrived)]
-          return sent.flatMap(each => leaving(each, out => (isLocal(course, out) ? [branchOf(out)] : resent(course, out))))
+          return sent.flatMap(each =>
+            leaving(each, out =>
+              isLocal(course, out) ? [branchOf(out)] : unlessUnforwarded(course, out, on => resent(course, on)),
+            ),
+          )
         })
-      : passing(course, withLinks(way, { leavesBy: undefined }), ['mangle', 'filter'], 'FORWARD', on => departing(course, on)),
+      : unlessUnforwarded(course, way, on =>
+          passing(course, withLinks(on, { leavesBy: undefined }), ['mangle', 'filter'], 'FORWARD', out => departing(course, out)),
+        ),
   )
+}
+
+/** What IPVS sends on needs it as well: not on its way there, but its answers on their way back. */
+function unlessUnforwarded(course: Course, way: Going, then: (way: Going) => readonly Branch[]): readonly Branch[] {
+  const name = forwarding[course.traced.family]
+  return isOff(course.traced.parameters, name) ? stoppedBy(name, way) : then(way)
+}
+
+/** Dropped without an answer. */
+function stoppedBy(parameter: string, way: Going): readonly Branch[] {
+  const step = { where: `kernel parameter ${parameter}`, what: '0' }
+  return [branchOf({ ...way, path: [...way.path, step] }, 'dropped')]
+}
+
+/** From 127.0.0.0/8 to a link: the kernel looks for the way anew after the translation, and gives the packet none. */
+function isUnroutedLoopback(course: Course, way: Going): boolean {
+  if (course.traced.family !== 'IPv4' || !isLoopbackRange(way.packet.source) || isLocal(course, way)) return false
+  return isOff(course.traced.parameters, routeLocalnet)
 }
 
 function fromNode(course: Course, start: Going): readonly Branch[] {
   const own = toOwnLink(course, start)
   return passing(course, own, ['raw', 'mangle', 'nat'], 'OUTPUT', way => {
+    if (isUnroutedLoopback(course, way)) return stoppedBy(routeLocalnet, way)
     const sent = schedule(course, way)
     if (sent === undefined) return passing(course, toOwnLink(course, way), ['filter'], 'OUTPUT', out => departing(course, out))
     return sent.flatMap(each =>
@@ -143,7 +170,8 @@ function schedule(course: Course, way: Going): readonly Sent[] | undefined {
   return taken.scheduled.map(({ to, share, weight }): Sent => {
     const on: Going = { ...way, share: way.share * share, path: [...way.path, taken.step], weight }
     if (to === 'refused') return { refused: on }
-    return { ...on, packet: { ...translated(way.packet, to), virtualServer } }
+    const isTracked = way.packet.isTracked && !isOff(course.traced.parameters, ipvsConntrack)
+    return { ...on, packet: { ...translated(way.packet, to), virtualServer, isTracked } }
   })
 }
 

@@ -83,25 +83,14 @@ function problem(text: string): HTMLElement {
   return element('section', { class: 'panel problem' }, element('h2', {}, 'No answer'), element('p', { class: 'said' }, text))
 }
 
-/** A mixture is a fault: some connections fail. */
-function isWhole({ verdict, shares }: TraceObject): boolean {
-  return verdict === 'endpoints' && shares.endpoints > 0.999_999
-}
-
 /** The words of the command line. */
-function verdictWords(trace: TraceObject): string {
-  const words: Readonly<Record<TraceObject['verdict'], string>> = {
-    endpoints: isWhole(trace) ? 'Answered' : 'Partly answered',
-    refused: 'Refused',
-    dropped: 'Dropped',
-    'not a Service': 'Not taken',
-  }
-  return words[trace.verdict] ?? trace.verdict
+function verdictWords({ outcome = '' }: TraceObject): string {
+  return `${outcome.slice(0, 1).toUpperCase()}${outcome.slice(1)}`
 }
 
 function answerOf(trace: TraceObject): readonly Child[] {
   const { verdict, summary, from, to, service, decidedBy, masquerade, drifts, unsure } = trace
-  const kind = isWhole(trace) ? 'good' : verdict === 'not a Service' ? 'quiet' : 'bad'
+  const kind = trace.outcome === 'answered' ? 'good' : verdict === 'not a Service' ? 'quiet' : 'bad'
   const fact = (title: string, ...value: readonly Child[]): HTMLElement =>
     element('div', {}, element('dt', {}, title), element('dd', {}, ...value))
   const step = (where: string, what: string): HTMLElement => element('span', {}, `${where}: `, element('code', {}, what))
