@@ -47,11 +47,60 @@ async function traced(lab: Lab, ...words: readonly string[]): Promise<TraceObjec
   return JSON.parse(stdout) as TraceObject
 }
 
-/** Who answers the client's connections, and how many nobody does. */
-async function answers(lab: Lab): Promise<readonly string[]> {
-  const target = { protocol: 'TCP', address: lab.node.ipv4, port: 30_008, timeoutMs: 500, count: 30, parallel: 8 } as const
-  const outcomes = await lab.agent('client').ask('connect', target)
+/** Who answers connections to the node port, and how many nobody does. */
+async function answers(lab: Lab, from: 'client' | 'node1' = 'client', address = lab.node.ipv4): Promise<readonly string[]> {
+  const target = { protocol: 'TCP', address, port: 30_008, timeoutMs: 500, count: 30, parallel: 8 } as const
+  const outcomes = await lab.agent(from).ask('connect', target)
   return [...new Set(outcomes.map(outcome => (outcome.ok ? outcome.name : outcome.reason)))].sort()
+}
+
+/** Verdicts beside what real connections meet, while the rules are as they should be. */
+async function parameters(lab: Lab, flags: readonly string[]): Promise<void> {
+  const set = (name: string, value: 0 | 1) => lab.run('node1', ['sh', '-c', `echo ${value} > /proc/sys/net/ipv4/${name}`])
+  const outcome = async (...words: readonly string[]) => (await traced(lab, ...words, ...flags)).outcome
+  const [outside, loopback] = [
+    [lab.plan.client.ipv4, 'node:30008'],
+    ['node', '127.0.0.1:30008'],
+  ] as const
+  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['answered', ['a', 'd']])
+  await set('conf/all/route_localnet', 0)
+  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['dropped', ['timeout']])
+  assert.deepEqual([await outcome(...outside), await answers(lab)], ['answered', ['a', 'd']])
+  await set('conf/all/route_localnet', 1)
+
+  await set('ip_forward', 0)
+  assert.deepEqual([await outcome(...outside), await answers(lab)], ['dropped', ['timeout']])
+  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['answered', ['a', 'd']])
+  const verify = await execa('ip', ['netns', 'exec', lab.node.namespace, program, 'verify', ...flags], { reject: false })
+  assert.match(verify.stdout, /changed +kernel parameter net\.ipv4\.ip_forward: 0, expected 1/)
+  await set('ip_forward', 1)
+}
+
+async function routes(lab: Lab, flags: readonly string[]): Promise<void> {
+  const route = (change: string) => lab.run('node1', ['ip', 'route', change, 'unreachable', '10.244.2.21/32'])
+  await route('add')
+  const { outcome, summary } = await traced(lab, lab.plan.client.ipv4, 'node:30008', ...flags)
+  assert.equal(outcome, 'partly answered')
+  assert.match(summary.at(-1) ?? '', /no route to endpoint 10\.244\.2\.21:/)
+  // The kernel limits how often it says unreachable.
+  const met = await answers(lab)
+  assert.ok(met.includes('a') && met.includes('unreachable') && !met.includes('d'), met.join(', '))
+  await route('del')
+}
+
+async function strangers(lab: Lab, flags: readonly string[]): Promise<void> {
+  const rule = (change: string) => {
+    const match = [change, 'PREROUTING', '-p', 'tcp', '--dport', '30008']
+    return lab.run('node1', ['iptables-nft', '-t', 'nat', ...match, '-j', 'DNAT', '--to-destination', '10.244.1.12:8080'])
+  }
+  await rule('-I')
+  const { stdout } = await trace(lab, lab.plan.client.ipv4, 'node:30008', ...flags)
+  assert.match(stdout, /^WRONG TARGET {2}/)
+  assert.match(
+    stdout.replace(/\s+/g, ' '),
+    /Leads to 10\.244\.1\.12:8080, an endpoint that is to get no connections \(not ready\)\./,
+  )
+  await rule('-D')
 }
 
 it('trace says why a node port answers, and why it does not when rules are missing', async () => {
@@ -91,6 +140,13 @@ it('trace says why a node port answers, and why it does not when rules are missi
     'nft',
   ]
   assert.equal((await traced(lab, ...question, ...flags)).shares.endpoints, 1)
+  const unkept = /Nothing keeps these rules up to date: neither Switchyard nor kube-proxy runs on this node\./
+  assert.match((await trace(lab, ...question, ...flags)).stdout, unkept)
+  await parameters(lab, flags)
+  await routes(lab, flags)
+  await strangers(lab, flags)
+
+  // A rule is missing.
   const { stdout: rules } = await lab.run('node1', ['iptables-nft', '-t', 'nat', '-S'])
   const rule = rules.split('\n').find(line => /^-A KUBE-SVC-\S+ .*default\/web:http -> 10\.244\.2\.21:8080/.test(line)) ?? ''
   await lab.run('node1', ['sh', '-c', `iptables-nft -t nat ${rule.replace('-A', '-D')}`])

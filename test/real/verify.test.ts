@@ -1,4 +1,4 @@
-// 24 kinds of damage to iptables mode's rules, each named rightly by `switchyard verify` with what it means, then repaired by the daemon; and what verify
+// 25 kinds of damage to iptables mode's rules, each named rightly by `switchyard verify` with what it means, then repaired by the daemon; and what verify
 // and plan say where all is well, and where nothing runs.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -42,6 +42,7 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
   before(async () => {
     node = resources.use(await createNode('verify'))
     await node.run(['ip', 'link', 'set', 'lo', 'up'])
+    await forward(1)
     await putManifest(manifestsOf(node), 'cluster.yaml', objects)
     const options = { node, config: frequentChecks, arguments: ['--iptables-backend', 'nft'] }
     flags = (await switchyardFlags(options)).slice(1)
@@ -57,6 +58,7 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
   })
   after(() => resources.disposeAsync())
 
+  const forward = (value: 0 | 1) => node.run(['sh', '-c', `echo ${value} > /proc/sys/net/ipv4/ip_forward`])
   const nat = (line: string): string => `iptables-nft -t nat ${line}`
   const filter = (line: string): string => `iptables-nft ${line}`
   const found = (damages: readonly Damage[]): Promise<void> => isFoundAndRepaired({ node, switchyard, flags, damages })
@@ -70,6 +72,22 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
         /^(The kernel is as it should be: IPv4 and IPv6 of|Nothing to do on) node node1, mode iptables, by manifests in /,
       )
     }
+  })
+
+  it('names forwarding that is off, and so does the status; the daemon leaves it', async () => {
+    await forward(0)
+    const named = /kernel parameter net\.ipv4\.ip_forward: 0, expected 1/
+    for (const [command, status] of [
+      [['verify', ...flags], 1],
+      [['verify'], 1],
+      [['status'], 0],
+    ] as const) {
+      const { exitStatus, said } = await runOnce({ node, arguments: command })
+      assert.equal(exitStatus, status, said.join('\n'))
+      assert.match(said.join('\n'), named)
+    }
+    assert.equal((await runOnce({ node, arguments: ['plan', ...flags] })).exitStatus, 0, 'it is not ours to change')
+    await forward(1)
   })
 
   it('finds damage in the chains of Services', async () => {

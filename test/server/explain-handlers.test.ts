@@ -51,7 +51,9 @@ describe('/switchyard/v1/verify', () => {
 })
 
 it('/switchyard/v1/plan tells what would change', async () => {
-  const { status, body } = await get('/switchyard/v1/plan', { parameters: async () => [parameter] })
+  const { status, body } = await get('/switchyard/v1/plan', {
+    parameters: async () => [parameter, { ...parameter, name: 'net.not-ours', isOurs: false }],
+  })
   assert.equal(status, 200)
   const { kind, empty, parameters, families } = JSON.parse(body) as PlanObject
   assert.deepEqual([kind, empty, parameters], ['Plan', false, [{ name: 'net.x', from: '0', to: '1', why: 'a test' }]])
