@@ -1,6 +1,7 @@
 // Sync events → log lines. Repeated failures are said less and less often; what an operator must act on is an error.
 import type { IpFamily } from '../model/address.ts'
 import type { SyncEmitter } from '../sync/events.ts'
+import { NodePortClashes } from '../sync/node-port-clashes.ts'
 import { StandingRemarks } from '../sync/standing-remarks.ts'
 import type { Logger } from './log.ts'
 import { logDraining } from './log-draining.ts'
@@ -72,6 +73,10 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
   events.on('kept', ({ family, what }) => {
     if (!said.has(what)) log.warn({ family }, `left in place: ${what}`)
     said.add(what)
+  })
+  const clashes = new NodePortClashes()
+  events.on('changed', ({ changes }) => {
+    for (const clash of clashes.apply(changes)) log.warn(clash)
   })
   logRemarks(events, log)
   logDraining(events, log)

@@ -30,6 +30,8 @@ export interface ServicesQuestion {
   readonly settings: TrafficSettings
   /** What is known of programming it; asked only for Services that are ours. */
   readonly stateOf: (service: Service) => ServiceState
+  /** Of node ports that others ask for as well, in words; absent: nobody looks. */
+  readonly clashesOf?: (service: Service) => readonly string[]
   readonly unread: readonly Unread[]
   /** RFC 3339. */
   readonly time: string
@@ -150,7 +152,15 @@ function endpointCounts({ cluster, node }: ServicesQuestion, key: ServiceKey): S
 function stateOf(question: ServicesQuestion, service: Service): ServiceState {
   if (!isProxied(service)) return { programmed: 'not ours', remarks: [whyNotOurs(service)] }
   const { programmed, remarks } = question.stateOf(service)
-  return { programmed, remarks: [...staleness(service, question.unread), ...remarks, ...lacks(question, service)] }
+  return {
+    programmed,
+    remarks: [
+      ...staleness(service, question.unread),
+      ...remarks,
+      ...lacks(question, service),
+      ...(question.clashesOf?.(service) ?? []),
+    ],
+  }
 }
 
 function whyNotOurs({ type, serviceProxyName }: Service): string {

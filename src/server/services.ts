@@ -8,6 +8,7 @@ import { closest } from '../model/suggest.ts'
 import type { Unread } from '../source/source.ts'
 import type { ObserverClock } from '../sync/clock.ts'
 import type { ClusterState, SyncEvents } from '../sync/events.ts'
+import { NodePortClashes } from '../sync/node-port-clashes.ts'
 import type { Listeners } from '../sync/subscribe.ts'
 import { type Handler, type HttpResponse, jsonResponse, textResponse } from './http.ts'
 import { queryProblem } from './query.ts'
@@ -25,6 +26,7 @@ export interface NodeServicesOptions {
 export class NodeServices {
   readonly #options: NodeServicesOptions
   readonly #states: ServiceStates
+  readonly #clashes = new NodePortClashes()
   #cluster: ClusterState | undefined
   #interfaceAddresses: readonly ServicesQuestion['node']['interfaceAddresses'][number][] = []
 
@@ -33,7 +35,8 @@ export class NodeServices {
     this.#states = new ServiceStates(options.modes().map(({ family }) => family))
     this.listeners = {
       ...this.#states.listeners,
-      changed: ({ cluster }) => {
+      changed: ({ cluster, changes }) => {
+        this.#clashes.apply(changes)
         this.#cluster = cluster
       },
       programmed: pass => {
@@ -64,6 +67,7 @@ export class NodeServices {
       node: nodeFacts(nodeName, cluster.node(), this.#interfaceAddresses),
       settings: traffic,
       stateOf: this.#states.read(),
+      clashesOf: service => this.#clashes.remarks(service),
       unread: unread(),
       time: new Date(clock.wall()).toISOString(),
     }

@@ -102,6 +102,19 @@ describe('a manifest that is wrong', () => {
     assert.match(msg, /Its last good version stays until then/)
     assert.match(await node.save({ backend: 'nft' }), /10\.244\.0\.2:8080/)
   })
+
+  it('names Services that ask for one node port', async () => {
+    const mark = switchyard.mark()
+    const both = ['left', 'right'].map((name, index) => ({
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
+      spec: { type: 'NodePort', clusterIP: `10.96.0.${20 + index}`, ports: [{ port: 80, nodePort: 30_090 }] },
+    }))
+    await switchyard.put('wrong.yaml', both.map(each => JSON.stringify(each)).join('\n---\n'))
+    await switchyard.waitForLog(/^node port 30090\/TCP is asked for by Services default\/left, default\/right: /, { since: mark })
+    await node.run(['ip', 'link', 'set', 'lo', 'up'])
+    const { said } = await runOnce({ node, arguments: ['status', 'services', 'left'] })
+    assert.match(said.join(' '), /node port 30090\/TCP is asked for by default\/right too/)
+  })
 })
 
 describe('a daemon that cannot start', { concurrency: true }, () => {
