@@ -1,6 +1,7 @@
 // The plan object → what a person reads: by Service, the fixed part first, `+` what comes and `-` what goes. Pure; colour is the caller's to give.
 import type { FamilyPlan, PlannedChange, PlannedParameterChange, PlanObject, ServicePlan } from '../explain/plan-object.ts'
 import { count } from '../model/count.ts'
+import { visible } from './plain.ts'
 import type { Paint } from './table.ts'
 
 export interface PlanTextOptions {
@@ -37,7 +38,7 @@ const styles = { added: 'good', removed: 'bad', changed: undefined } as const
 function familyText({ family, mode, services, kept }: FamilyPlan, options: PlanTextOptions): string {
   const title = mode === 'retiring ipvs' ? `${family}, what ipvs mode left: goes when its connections have ended` : family
   const blocks = services.map(service => serviceText(service, options))
-  return ['', options.paint('title', title), ...blocks, ...kept.map(what => `  stays: ${what}`)].join('\n')
+  return ['', options.paint('title', title), ...blocks, ...kept.map(what => `  stays: ${visible(what)}`)].join('\n')
 }
 
 /** Known differences to kube-proxy with one reason are one line each, whatever they consist of. */
@@ -57,7 +58,7 @@ function serviceText({ service, changes }: ServicePlan, options: PlanTextOptions
 }
 
 function changeLines({ kind, what, was, will, note }: PlannedChange, paint: Paint): readonly string[] {
-  const verb = `${words[kind].padEnd(6)} ${what}`
+  const verb = `${words[kind].padEnd(6)} ${visible(what)}`
   const style = styles[kind]
   const head = `    ${style === undefined ? verb : paint(style, verb)}`
   const { goes, comes } = difference(was, will)
@@ -66,8 +67,8 @@ function changeLines({ kind, what, was, will, note }: PlannedChange, paint: Pain
     head,
     ...(note === null ? [] : [`           (${note})`]),
     ...(reordered ? ['           (the same, in another order)'] : []),
-    ...goes.map(line => `      ${paint('bad', `- ${line}`)}`),
-    ...comes.map(line => `      ${paint('good', `+ ${line}`)}`),
+    ...goes.map(line => `      ${paint('bad', `- ${visible(line)}`)}`),
+    ...comes.map(line => `      ${paint('good', `+ ${visible(line)}`)}`),
   ]
 }
 

@@ -1,8 +1,9 @@
 // The trace object → what a person reads: the verdict first, then whose address it is, who decides, the endpoints and what else there is to know.
-// Pure; colour is the caller's to give. Texts of the kernel and of others are shown without control characters: a terminal obeys those.
+// Pure; colour is the caller's to give. Texts of others are shown without control characters, which a terminal obeys, and those
+// of the kernel with words for them.
 import type { TracedDrift, TraceObject } from '../explain/trace-object.ts'
 import type { TraceStep } from '../modes/trace.ts'
-import { plain } from './plain.ts'
+import { plain, visible } from './plain.ts'
 import { type Cell, type Paint, type Style, table } from './table.ts'
 
 export interface TraceTextOptions {
@@ -36,7 +37,7 @@ function heading(trace: TraceObject, { paint, width }: TraceTextOptions): string
     `${paint(style, word)}  ${paint('title', `${plain(from.given)} -> ${plain(to.given)}`)}`,
     ...wrap(`${from.address} (${sender}) -> ${goal}, on node ${plain(node)}, mode ${plain(mode)}`, { width, indent: '  ' }),
     '',
-    ...summary.flatMap(sentence => wrap(plain(sentence), { width, indent: '  ' })),
+    ...summary.flatMap(sentence => wrap(visible(sentence), { width, indent: '  ' })),
   ].join('\n')
 }
 
@@ -65,7 +66,7 @@ function facts(trace: TraceObject, options: TraceTextOptions): string {
   const { paint, width } = options
   return lines
     .flatMap(([name, text]) => {
-      const [first = '', ...others] = wrap(plain(text), { width, indent: ' '.repeat(12) })
+      const [first = '', ...others] = wrap(visible(text), { width, indent: ' '.repeat(12) })
       return [`${paint('title', name.padEnd(12))}${first.trimStart()}`, ...others]
     })
     .join('\n')
@@ -117,23 +118,23 @@ function path({ path: steps }: TraceObject, { paint, path: wanted }: TraceTextOp
 /** Rules that follow each other in one chain stand under its name. */
 function stepLines(steps: readonly TraceStep[], paint: Paint): readonly string[] {
   return steps.flatMap(({ where, what }, index) => [
-    ...(steps[index - 1]?.where === where ? [] : [`  ${paint('title', plain(where))}`]),
-    `    ${plain(what)}`,
+    ...(steps[index - 1]?.where === where ? [] : [`  ${paint('title', visible(where))}`]),
+    `    ${visible(what)}`,
   ])
 }
 
 function drifts(all: readonly TracedDrift[], { paint, width }: TraceTextOptions): string {
   if (all.length === 0) return ''
   const lines = all.flatMap(({ kind, what, meaning }) => [
-    `  ${paint('bad', kind.padEnd(10))} ${plain(what)}`,
-    ...wrap(plain(meaning), { width, indent: ' '.repeat(13) }),
+    `  ${paint('bad', kind.padEnd(10))} ${visible(what)}`,
+    ...wrap(visible(meaning), { width, indent: ' '.repeat(13) }),
   ])
   return [paint('title', 'Where the kernel is not as it should be'), ...lines].join('\n')
 }
 
 function unsure({ unsure: all }: TraceObject, { paint, width }: TraceTextOptions): string {
   if (all.length === 0) return ''
-  return [paint('title', 'What could not be judged'), ...all.flatMap(text => wrap(plain(text), { width, indent: '  ' }))].join(
+  return [paint('title', 'What could not be judged'), ...all.flatMap(text => wrap(visible(text), { width, indent: '  ' }))].join(
     '\n',
   )
 }

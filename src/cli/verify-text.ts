@@ -1,6 +1,7 @@
 // The verify object → what a person reads: each difference with its Service and what it means for connections. Pure; colour is the caller's to give.
 import { bareSentence } from '../explain/bare.ts'
 import type { VerifiedDrift, VerifyObject } from '../explain/verify-object.ts'
+import { visible } from './plain.ts'
 import type { Paint } from './table.ts'
 
 /** @param most how many differences a Service shows; undefined: all. */
@@ -31,8 +32,8 @@ function groupLines(
   const shown = most === undefined || drifts.length <= most + 1 ? drifts : drifts.slice(0, most)
   const more = drifts.length > shown.length ? [`  ... ${drifts.length - shown.length} more (--all)`] : []
   const lines = shown.flatMap(({ kind, what, family, meaning }) => [
-    `  ${paint('bad', kind.padEnd(10))} ${what}${family === 'IPv6' ? ' (IPv6)' : ''}`,
-    `             ${meaning}`,
+    `  ${paint('bad', kind.padEnd(10))} ${visible(what)}${family === 'IPv6' ? ' (IPv6)' : ''}`,
+    `             ${visible(meaning)}`,
   ])
   return ['', paint('title', service), ...lines, ...more]
 }

@@ -39,6 +39,7 @@ export interface PodAt {
   readonly namespace: string
   /** Undefined where no slice says which pod it is. */
   readonly name: string | undefined
+  readonly nodeName: string | undefined
 }
 
 /** Whose address that is; undefined where no slice names it. */
@@ -47,8 +48,8 @@ export function podAt(address: Address, cluster: ClusterView): PodAt | undefined
   for (const service of cluster.services()) {
     for (const { namespace, endpoints } of cluster.slices(`${service.namespace}/${service.name}` as ServiceKey)) {
       const found = endpoints.find(each => each.address === address)
-      if (found?.podName !== undefined) return { namespace, name: found.podName }
-      if (found !== undefined) unnamed ??= { namespace, name: undefined }
+      if (found?.podName !== undefined) return { namespace, name: found.podName, nodeName: found.nodeName }
+      if (found !== undefined) unnamed ??= { namespace, name: undefined, nodeName: found.nodeName }
     }
   }
   return unnamed

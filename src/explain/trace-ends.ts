@@ -38,6 +38,8 @@ export interface Ends {
   readonly sender: TraceSender
   readonly goal: TraceGoal
   readonly packet: Packet
+  /** Where a pod sends that is not here: `node node2`, `another node`; undefined: here, or nobody knows. */
+  readonly elsewhere: string | undefined
 }
 
 export function endsOf(question: TraceQuestion, { inspections, cluster, unread = [] }: TraceFacts): Ends | Problem {
@@ -98,6 +100,7 @@ function endsIn(question: TraceQuestion, where: Where): Ends | Problem {
   const isNode = sender.kind === 'node'
   return {
     inspection,
+    elsewhere: sender.elsewhere,
     sender: { given: question.from, address: sender.address, kind: sender.kind },
     goal: { given: question.to, family, address, port, protocol },
     packet: {
@@ -113,6 +116,7 @@ interface Sender {
   readonly address: Address
   readonly kind: TraceSender['kind']
   readonly isLocalPod: boolean
+  readonly elsewhere?: string | undefined
 }
 
 function senderOf(word: string, where: Where, goal: Goal): Sender | Problem {
@@ -130,13 +134,24 @@ function senderOf(word: string, where: Where, goal: Goal): Sender | Problem {
     if ('problem' in pod) return pod
     // A pod of the host network sends as the node does.
     if (isOwn(inspection, pod.address)) return { address: pod.address, kind: 'node', isLocalPod: false }
-    return { address: pod.address, kind: 'pod', isLocalPod: isHere(inspection, pod) }
+    const isLocalPod = isHere(inspection, pod)
+    const elsewhere = isLocalPod ? undefined : placeOf(pod.nodeName, inspection)
+    return { address: pod.address, kind: 'pod', isLocalPod, elsewhere }
   }
   const address = parseAddress(word.replace(/^\[(.*)\]$/, '$1'))
   if (address === undefined) return { problem: `cannot tell who sends: ${JSON.stringify(word)} is none of ${senders}` }
   if (isOwn(inspection, address)) return { address, kind: 'node', isLocalPod: false }
   const isHerePod = node.podCidrs.some(range => contains(range, address))
-  return { address, kind: isPodAddress(where, address) ? 'pod' : 'outside', isLocalPod: isHerePod }
+  if (!isPodAddress(where, address)) return { address, kind: 'outside', isLocalPod: isHerePod }
+  const nodeName = podAt(address, cluster)?.nodeName
+  const isLocalPod = isHerePod || nodeName === node.name
+  return { address, kind: 'pod', isLocalPod, elsewhere: isLocalPod ? undefined : placeOf(nodeName, inspection) }
+}
+
+/** Of a pod that is not known to be here. */
+function placeOf(nodeName: string | undefined, { node }: Inspection): string | undefined {
+  if (nodeName !== undefined) return `node ${nodeName}`
+  return node.podCidrs.length > 0 ? 'another node' : undefined
 }
 
 const senders = 'an address, pod/NAME, pod/NAMESPACE/NAME, node, outside'

@@ -3,6 +3,7 @@
 import { type Address, isLoopback } from '../model/address.ts'
 import { isProxied } from '../model/service-port.ts'
 import { routeLocalnet } from '../modes/kernel-parameters.ts'
+import type { TraceStep } from '../modes/trace.ts'
 import { isOwn, portsAt } from './addresses.ts'
 import { bareSentence, isBare } from './bare.ts'
 import { podAt } from './known-pods.ts'
@@ -19,6 +20,7 @@ export function summaryOf(traced: Traced): readonly string[] {
     ...(shares.untouched > 0 ? untouched(traced) : []),
     ...(trace.choice === undefined ? [] : [`The endpoint is chosen ${trace.choice}.`]),
     ...affinity(traced),
+    ...ofAnotherNode(traced),
     ...difference(traced),
   ]
 }
@@ -131,7 +133,7 @@ function untouched(traced: Traced): readonly string[] {
 }
 
 /** The address and port are a Service's, and yet nothing takes the packet. */
-function whyNotTaken({ at, from, to, inspection }: Traced): string {
+function whyNotTaken({ at, from, to, inspection, trace }: Traced): string {
   if (at === undefined) return ''
   const { name, nodePort } = at.servicePort
   const { settings, mode } = inspection
@@ -150,7 +152,20 @@ function whyNotTaken({ at, from, to, inspection }: Traced): string {
   const leaves = from.kind === 'node' && at.kind !== 'node port' && at.kind !== 'cluster IP' && at.decision.external === 'reject'
   if (leaves)
     return `${name} has no endpoint, and the node's own connections to its external addresses are not refused but leave the node`
-  return `${to.address}:${to.port}/${to.protocol} is ${name}'s, but the kernel has no rule that takes it`
+  const whose = `${to.address}:${to.port}/${to.protocol} is ${name}'s`
+  const past = leadingPast(trace)
+  return past === undefined
+    ? `${whose}, but the kernel has no rule that takes it`
+    : `${whose}, but ${past.where} has ${past.what}, which leads it past the rules that follow`
+}
+
+/** A rule in whose chain the translation might have come later; ours return only behind it. */
+function leadingPast({ branches }: Traced['trace']): TraceStep | undefined {
+  const steps = branches.filter(({ verdict }) => verdict === 'untouched').flatMap(({ path }) => path)
+  return steps.findLast(
+    ({ where, what }) =>
+      where.startsWith('nat chain ') && !where.endsWith('POSTROUTING') && / -j (RETURN|ACCEPT)$/.test(` ${what}`),
+  )
 }
 
 /** Nobody's address, or an address without this port. */
@@ -184,6 +199,15 @@ function whyNobody(traced: Traced): string {
   if (pod === undefined) return `no Service has the address ${address}`
   const name = pod.name === undefined ? 'an endpoint' : `pod ${pod.namespace}/${pod.name}`
   return `${address} is ${name}'s own address, for which no proxy is needed`
+}
+
+/** There its connections are translated; here they come only as something else, or by a node port of this node. */
+function ofAnotherNode({ elsewhere, from, inspection }: Traced): readonly string[] {
+  if (elsewhere === undefined) return []
+  const advice = `ask there for what it really meets; this is what the rules of ${inspection.node.name} would do`
+  return [
+    `${from.address} is a pod on ${elsewhere}, and its connections to Services meet the rules of that node first: ${advice}.`,
+  ]
 }
 
 function affinity({ at, shares }: Traced): readonly string[] {

@@ -29,6 +29,7 @@ export interface Traced {
   readonly trace: Trace
   readonly from: TraceObject['from']
   readonly to: TraceObject['to']
+  readonly elsewhere: Ends['elsewhere']
   /** Whose address and port it is. */
   readonly at: PortAt | undefined
   /** The policy that counts for this sender there. */
@@ -59,6 +60,7 @@ export function traceObject(question: TraceQuestion, facts: TraceFacts, time: nu
   const details = new Map(explained.map(detail => [detail.endpoint, detail]))
   const byName = new Map(endpoints.map(endpoint => [endpoint.hostPort, endpoint]))
   const traced: Traced = {
+    elsewhere: ends.elsewhere,
     ...{ question, inspection, cluster, trace, from, to, at, policy, endpoints, details },
     shares: sharesOf(trace.branches),
     candidates: candidatesOf(trace.branches, { at, policy, endpoints: byName, details }),

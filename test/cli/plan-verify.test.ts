@@ -154,6 +154,12 @@ describe('verifyText', () => {
     ])
   })
 
+  it('writes control characters of rules as words', () => {
+    const rule = { ...drift, what: 'rule \u001b[31m\n-j DROP', meaning: 'a \u009b' }
+    const text = verifyText(object([rule]), { paint: plain, most: undefined })
+    assert.match(text, /rule \\u\{1b\}\[31m\\u\{a\}-j DROP \(IPv6\)\n +a \\u\{9b\}\n/)
+  })
+
   it('cuts long lists, and says so', () => {
     const text = verifyText(object(Array.from({ length: 9 }, () => drift)), { paint: plain, most: 3 })
     assert.match(text, /^ {2}\.\.\. 6 more \(--all\)$/m)

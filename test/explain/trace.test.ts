@@ -367,6 +367,15 @@ describe('damage', () => {
     )
   })
 
+  it('by a rule of others that leads past ours', async () => {
+    const { trace } = await inIptables({ objects }, kernel =>
+      kernel.edit('nat', '-I KUBE-NODEPORTS -p tcp -m tcp --dport 30080 -j RETURN'),
+    )
+    const { outcome, summary } = trace('outside', 'node:30080')
+    assert.equal(outcome, 'not taken')
+    assert.match(summary[0] ?? '', /nat chain KUBE-NODEPORTS has -p tcp -m tcp --dport 30080 -j RETURN, which leads it past/)
+  })
+
   it('of the jump to our rules: nothing is translated', async () => {
     const { trace } = await inIptables({ objects }, kernel => {
       for (const rule of kernel.rules('nat', 'PREROUTING') ?? []) kernel.edit('nat', `-D PREROUTING ${rule}`)
@@ -502,6 +511,18 @@ describe('kernel parameters', () => {
       assert.match(found.summary[0] ?? '', words)
     })
   }
+
+  it('are of this node: a pod of another one is said to meet the rules there', async () => {
+    const { trace } = await inIptables({ objects })
+    const said = (from: string): string => trace(from, 'svc/web').summary.join(' ')
+    assert.match(
+      said('pod/web-2'),
+      /10\.244\.2\.21 is a pod on node node2, and its connections to Services meet the rules of that node/,
+    )
+    assert.match(said('10.244.2.21'), /on node node2/)
+    assert.match(said('10.244.3.99'), /on another node/)
+    for (const here of ['pod/web-1', '10.244.1.99', 'outside', 'node']) assert.doesNotMatch(said(here), /is a pod on/)
+  })
 
   it('are taken into account in ipvs mode: answers need forwarding, and masquerading its conntrack', async () => {
     const ipvs = await inIpvs({ objects })
