@@ -10,6 +10,7 @@ import { serviceLink } from '../modes/ipvs/names.ts'
 import { type Observers, startObservers } from '../server/observers.ts'
 import { runEngine } from '../sync/engine.ts'
 import { createSyncEmitter } from '../sync/events.ts'
+import { inspection, type PlannedInspection, plannedInspection } from '../sync/inspect.ts'
 import { originalsIn } from '../sync/originals.ts'
 import { SharedInspections } from '../sync/shared-inspections.ts'
 import { nodeDuties } from './do-node-duties.ts'
@@ -84,9 +85,11 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     const { modes } = mode
     const now = () => performance.now()
     const inspected = new SharedInspections({ now })
+    const planned = new SharedInspections<PlannedInspection>({ now })
     const inspections = () => inspected.get()
+    const plans = () => planned.get()
     observers = startObservers({
-      ...{ live, events, exec, source, api, inspections, log, onFatal },
+      ...{ live, events, exec, source, api, inspections, plans, log, onFatal },
       modes: () => mode.modes,
       backend: () => mode.backend,
       version: version(),
@@ -122,7 +125,10 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
             signal: ends,
           }),
         now,
-        onInspect: read => inspected.readBy(read),
+        onInspect: inspect => {
+          inspected.readBy(() => inspect(inspection))
+          planned.readBy(() => inspect(plannedInspection))
+        },
         onSettings: take => live.onChange(take),
         onModes: take => mode.onChange(take),
       },

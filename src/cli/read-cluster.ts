@@ -21,7 +21,7 @@ import type { EarlierDrains } from '../modes/mode.ts'
 import type { Source, Unread } from '../source/source.ts'
 import { createStore, type Store } from '../source/store.ts'
 import { type ClusterView, emptyCluster } from '../sync/decisions.ts'
-import { type Inspection, survey } from '../sync/inspect.ts'
+import { type PlannedInspection, survey } from '../sync/inspect.ts'
 import type { AnyMode } from '../sync/lane.ts'
 import type { PassInput } from '../sync/pass-input.ts'
 import { wrongParameters } from '../sync/wanted-parameters.ts'
@@ -76,9 +76,9 @@ export interface ClusterReading {
   /** Asks the kernel; feeds nothing. */
   readonly exec: Exec
   /** Reads the kernel, each family. Throws CommandError. */
-  surveys(): Promise<readonly Inspection[]>
+  surveys(): Promise<readonly PlannedInspection[]>
   /** What ipvs mode left and another mode would let go; empty in ipvs mode, and where nothing is left. Throws CommandError. */
-  retiringSurveys(): Promise<readonly Inspection[]>
+  retiringSurveys(): Promise<readonly PlannedInspection[]>
 }
 
 /**
@@ -105,7 +105,7 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
   const surveyAll = (
     modes: readonly AnyMode[],
     about: { cluster: ClusterView; input: PassInput },
-  ): Promise<readonly Inspection[]> => Promise.all(modes.map(mode => survey({ mode, exec, earlierDrains, ...about })))
+  ): Promise<readonly PlannedInspection[]> => Promise.all(modes.map(mode => survey({ mode, exec, earlierDrains, ...about })))
   return {
     config,
     source: read.description,
@@ -127,7 +127,10 @@ export async function readCluster(flags: FlagValues, timeoutMs = 30_000): Promis
 }
 
 /** What plan and verify are made from. @param inspections the mode's that would run among them. */
-export async function compare(reading: ClusterReading, inspections: readonly Inspection[]): Promise<Comparison> {
+export async function compare(
+  reading: ClusterReading,
+  inspections: readonly PlannedInspection[],
+): Promise<Comparison<PlannedInspection>> {
   const { config, modeName: mode, source, input } = reading
   const parameters = await wrongParameters({ ...config, mode }, inspections)
   return { node: config.nodeName, mode, source, sweeps: input.sweep, now: Date.now(), inspections, parameters }

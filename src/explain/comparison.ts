@@ -3,7 +3,7 @@ import type { Inspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
 import type { ComparisonObject } from './comparison-object.ts'
 
-export interface Comparison {
+export interface Comparison<Found extends Inspection = Inspection> {
   readonly node: string
   /** What runs, or would run. */
   readonly mode: string
@@ -13,7 +13,7 @@ export interface Comparison {
   readonly sweeps: boolean
   /** Milliseconds since 1970. */
   readonly now: number
-  readonly inspections: readonly Inspection[]
+  readonly inspections: readonly Found[]
   /** Those that are wrong. */
   readonly parameters: readonly ParameterState[]
 }

@@ -1,13 +1,13 @@
 // Inspections → the plan object: what changes, by Service, the fixed part first. Pure.
 import { lineCount } from '../kernel/plan.ts'
 import type { KernelChange } from '../modes/mode.ts'
-import type { Inspection } from '../sync/inspect.ts'
+import type { PlannedInspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
 import { type Comparison, headOf, inOrder } from './comparison.ts'
 import { kubeProxyNote } from './kube-proxy-notes.ts'
 import type { FamilyPlan, PlannedChange, PlannedParameterChange, PlanObject, ServicePlan } from './plan-object.ts'
 
-export function planObject(comparison: Comparison): PlanObject {
+export function planObject(comparison: Comparison<PlannedInspection>): PlanObject {
   const { inspections } = comparison
   const parameters = comparison.parameters.filter(({ isOurs }) => isOurs)
   const families = inspections.map(familyPlan)
@@ -19,7 +19,7 @@ function parameterChange({ name, is, expected, why }: ParameterState): PlannedPa
   return { name, from: is ?? null, to: expected, why }
 }
 
-function familyPlan({ family, mode, plan, changes }: Inspection): FamilyPlan {
+function familyPlan({ family, mode, plan, changes }: PlannedInspection): FamilyPlan {
   const { written, removed, kept } = plan
   return { family, mode, totals: { written, removed, lines: lineCount(plan) }, services: byService(changes), kept }
 }

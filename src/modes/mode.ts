@@ -93,6 +93,8 @@ export interface Mode<Desired, Observed> {
   confirm(change: Change<Desired, Observed>): Observed
   /** From now on we want for this Service what the kernel holds for it: it is quarantined. */
   hold(desired: Desired, observed: Observed, service: ServiceKey): Desired
+  /** A copy that `diff` may change, for who only looks. Absent where `diff` changes nothing. */
+  detached?(desired: Desired): Desired
   /** What is not as desired within what was read. */
   drift(desired: Desired, observed: Observed, extent: Extent): readonly Drift[]
   /** `observed` was read directly after a successful write: whatever differs now is the tool's own wording. */

@@ -5,7 +5,7 @@ import { planPath } from '../explain/plan-object.ts'
 import { verifyObject } from '../explain/verify.ts'
 import { verifyPath } from '../explain/verify-object.ts'
 import type { IpFamily } from '../model/address.ts'
-import type { Inspection } from '../sync/inspect.ts'
+import type { Inspection, PlannedInspection } from '../sync/inspect.ts'
 import type { ParameterState } from '../sync/wanted-parameters.ts'
 import { type Handler, jsonResponse, textResponse } from './http.ts'
 import { queryProblem } from './query.ts'
@@ -19,6 +19,7 @@ export interface ExplainOptions {
   /** False while something cannot be read. */
   readonly sweeps: () => boolean
   readonly inspections: ReadInspections
+  readonly plans: ReadInspections<PlannedInspection>
   readonly parameters: (inspections: readonly Inspection[]) => Promise<readonly ParameterState[]>
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -31,18 +32,21 @@ function wordsOf({ time: _, ...object }: { readonly time: string }): string {
 
 export function explainHandlers(options: ExplainOptions): Readonly<Record<string, Handler>> {
   const { families, node, source } = options
-  const compare = async (): Promise<Comparison> => {
-    const inspections = await options.inspections()
+  const compare = async <Found extends Inspection>(read: ReadInspections<Found>): Promise<Comparison<Found>> => {
+    const inspections = await read()
     const common = { node, source, mode: options.mode(), sweeps: options.sweeps(), now: options.now(), inspections }
     return { ...common, parameters: await options.parameters(inspections) }
   }
-  const answer = (object: (found: Comparison) => { readonly time: string }): Handler => {
+  const answer = <Found extends Inspection>(
+    read: ReadInspections<Found>,
+    object: (found: Comparison<Found>) => { readonly time: string },
+  ): Handler => {
     /** All who share an inspection share its words, but for the time of the answer: of a table that was flushed there are many. */
     const said = new WeakMap<readonly Inspection[], string>()
     return async ({ query }) => {
       const problem = queryProblem(query, [])
       if (problem !== undefined) return textResponse(400, `${problem}\n`)
-      const found = await orUnreadable(compare)
+      const found = await orUnreadable(() => compare(read))
       if ('status' in found) return found
       const missing = families.filter(family => !found.inspections.some(each => each.family === family))
       if (missing.length > 0) return notNow(`${missing.join(' and ')} cannot be compared`)
@@ -52,7 +56,7 @@ export function explainHandlers(options: ExplainOptions): Readonly<Record<string
     }
   }
   return {
-    [planPath]: answer(planObject),
-    [verifyPath]: answer(verifyObject),
+    [planPath]: answer(options.plans, planObject),
+    [verifyPath]: answer(options.inspections, verifyObject),
   }
 }

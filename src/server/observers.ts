@@ -23,6 +23,7 @@ import type { KubernetesSource } from '../source/kubernetes/source.ts'
 import type { Source } from '../source/source.ts'
 import { type ObserverClock, systemObserverClock } from '../sync/clock.ts'
 import type { ClusterChange, ClusterState, SyncEmitter, SyncEvents } from '../sync/events.ts'
+import type { PlannedInspection } from '../sync/inspect.ts'
 import { type ObserverLog, subscribe } from '../sync/subscribe.ts'
 import { readParameters, type ServedFamily, wrongParameters, wrongParametersFor } from '../sync/wanted-parameters.ts'
 import { explainHandlers } from './explain-handlers.ts'
@@ -60,6 +61,8 @@ export interface ObserverOptions {
   readonly onFatal: (error: Error) => void
   /** What the kernel holds beside what it should, for those who ask. */
   readonly inspections: ReadInspections
+  /** With what would be done. */
+  readonly plans: ReadInspections<PlannedInspection>
   /** Further paths of the metrics server. */
   readonly routes?: Readonly<Record<string, Handler>>
   readonly clock?: ObserverClock

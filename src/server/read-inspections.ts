@@ -21,4 +21,4 @@ function unavailable(reason: string): HttpResponse {
 }
 
 /** One reading of the kernel for all who ask (`SharedInspections`). */
-export type ReadInspections = () => Promise<readonly Inspection[]>
+export type ReadInspections<Found extends Inspection = Inspection> = () => Promise<readonly Found[]>

@@ -8,7 +8,7 @@ import type { Source, SourceUpdate } from '../source/source.ts'
 import { createStore } from '../source/store.ts'
 import type { CoalesceSettings } from './coalesce.ts'
 import type { SyncEmitter } from './events.ts'
-import type { Inspection } from './inspect.ts'
+import type { Making } from './inspect.ts'
 import { type AnyMode, Lane } from './lane.ts'
 
 export interface EngineSettings extends CoalesceSettings {
@@ -27,7 +27,7 @@ export interface EngineOptions {
   /** Called once with what takes other modes for the same families: each is in force from its family's next pass on. */
   readonly onModes?: (take: (modes: readonly AnyMode[]) => void) => void
   /** Called once with what reads the kernel and compares it with what is wanted; a family is left out where `FamilySync.inspect` gives nothing. */
-  readonly onInspect?: (inspect: () => Promise<readonly Inspection[]>) => void
+  readonly onInspect?: (inspect: Inspect) => void
   /** What cleans up after other modes while this one is in force. */
   readonly retiring?: (mode: AnyMode) => AnyMode | undefined
   /** A cheap look whether there is anything to clean up. */
@@ -42,6 +42,9 @@ export interface EngineOptions {
   readonly watchAddresses?: (onChange: () => void, signal: AbortSignal) => Promise<void>
   readonly now: () => number
 }
+
+/** What `make` makes of each family. */
+export type Inspect = <Found extends object>(make: Making<Found>) => Promise<readonly Found[]>
 
 /** Resolves when the signal has aborted and no pass is under way. Rejects where the source can never be read. */
 export async function runEngine(options: EngineOptions, signal: AbortSignal): Promise<void> {
@@ -64,8 +67,8 @@ export async function runEngine(options: EngineOptions, signal: AbortSignal): Pr
     everything()
   })
 
-  options.onInspect?.(async () => {
-    const found = await Promise.all(lanes.map(lane => lane.inspect()))
+  options.onInspect?.(async make => {
+    const found = await Promise.all(lanes.map(lane => lane.inspect(make)))
     return found.filter(each => each !== undefined)
   })
 

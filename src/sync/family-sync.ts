@@ -10,7 +10,7 @@ import { updateDecisions, WithNodePorts } from './decisions.ts'
 import { DrainKeeper } from './drain-keeper.ts'
 import type { SyncReport } from './events.ts'
 import { findCulprits, type Trial } from './find-culprits.ts'
-import { type Inspection, inspection } from './inspect.ts'
+import type { Making } from './inspect.ts'
 import type { FamilySyncOptions, PassInput } from './pass-input.ts'
 import { Passes } from './passes.ts'
 import { syncReport } from './report.ts'
@@ -107,16 +107,17 @@ export class FamilySync<Desired, Observed> {
     }
   }
 
-  /** See `Inspection` and `Passes.between`; undefined, too, where no pass has succeeded yet, or one failed since. */
-  inspect({ node, settings }: PassInput): Promise<Inspection | undefined> {
+  /** What `make` makes of it (see `inspection`), as `Passes.between` says; undefined, too, where no pass has succeeded yet, or one failed since. */
+  inspect<Found extends object>({ node, settings }: PassInput, make: Making<Found>): Promise<Found | undefined> {
     const { mode, exec } = this.#options
     return this.#passes.between({
       isPossible: () => this.knowsKernel,
       read: () => runQueries(mode.queries('everything'), exec),
       use: outputs => {
-        const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired: this.#desired, sweep: this.#swept }
-        const drifts = this.#desired === undefined ? [] : this.#drift(this.#desired, change.observed, 'everything')
-        return inspection({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
+        const desired = this.#desired && (mode.detached?.(this.#desired) ?? this.#desired)
+        const change = { observed: mode.parse(outputs, 'everything', this.#aliases), desired, sweep: this.#swept }
+        const drifts = desired === undefined ? [] : this.#drift(desired, change.observed, 'everything')
+        return make({ mode, outputs, drifts, change, decisions: this.#decisions, node, settings })
       },
     })
   }
@@ -281,11 +282,10 @@ export class FamilySync<Desired, Observed> {
 
   #announceProgrammed({ scope, applied, input }: { scope: Scope; applied: Applied; input: PassInput }): void {
     const { mode, events } = this.#options
-    const { node, settings } = input
     const total = () => (this.#desired === undefined ? {} : mode.ruleCounts(this.#desired))
     const rules = { written: applied.rules, total }
     const held = { decisions: this.#decisions, quarantined: this.#quarantine }
-    events.emit('programmed', { family: mode.family, scope, ...held, node, settings, rules })
+    events.emit('programmed', { family: mode.family, scope, ...held, node: input.node, settings: input.settings, rules })
   }
 
   #report(scope: Scope, done: { readonly applied: Applied; readonly milliseconds: number }): SyncReport {

@@ -22,18 +22,21 @@ export interface Inspection {
   readonly node: NodeFacts
   readonly settings: TrafficSettings
   readonly drifts: readonly Drift[]
-  /** What a pass that compares everything would do now, and what changes thereby. */
-  readonly plan: Plan
-  readonly changes: readonly KernelChange[]
   /** What a difference means for connections. */
   readonly meaning: (drift: Drift) => string
   readonly trace: Tracer
 }
 
+export interface PlannedInspection extends Inspection {
+  /** What a pass that compares everything would do now, and what changes thereby. */
+  readonly plan: Plan
+  readonly changes: readonly KernelChange[]
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: nothing here looks into the states of a mode.
 type AnyMode = Mode<any, any>
 
-export function inspection(found: {
+export interface InspectionFacts {
   readonly mode: AnyMode
   /** Of `queries('everything')`. */
   readonly outputs: readonly string[]
@@ -43,9 +46,12 @@ export function inspection(found: {
   readonly decisions: Decisions
   readonly node: NodeFacts
   readonly settings: TrafficSettings
-}): Inspection {
-  const { mode, outputs, drifts, decisions, node, settings } = found
-  const change = { ...found.change, touched: 'everything' as const }
+}
+
+/** `inspection` or `plannedInspection`. */
+export type Making<Found> = (facts: InspectionFacts) => Found
+
+export function inspection({ mode, outputs, drifts, decisions, node, settings }: InspectionFacts): Inspection {
   let tracer: Tracer | undefined
   return {
     family: mode.family,
@@ -55,14 +61,18 @@ export function inspection(found: {
     node,
     settings,
     drifts,
-    plan: mode.diff(change),
-    changes: mode.changes(change, outputs),
     meaning: drift => mode.meaning(drift, decisions),
     trace: packet => {
       tracer ??= mode.tracer(outputs)
       return tracer(packet)
     },
   }
+}
+
+/** For a large node a plan costs as much as all else, so it is made for who asks for it. `change` is consumed. */
+export function plannedInspection(found: InspectionFacts): PlannedInspection {
+  const change = { ...found.change, touched: 'everything' as const }
+  return { ...inspection(found), plan: found.mode.diff(change), changes: found.mode.changes(change, found.outputs) }
 }
 
 /** For a process that programs nothing itself: the same functions as in a pass, up to where the kernel would be touched. Throws CommandError. */
@@ -72,7 +82,7 @@ export async function survey(options: {
   readonly cluster: ClusterView
   readonly input: PassInput
   readonly earlierDrains?: EarlierDrains
-}): Promise<Inspection> {
+}): Promise<PlannedInspection> {
   const { mode, exec, cluster, input, earlierDrains: earlier = new Map() } = options
   const { node, settings, sweep } = input
   const outputs = await runQueries(mode.queries('everything'), exec)
@@ -88,7 +98,7 @@ export async function survey(options: {
   const drains = new DrainKeeper({ draining: mode.draining, exec, wall: Date.now, earlier })
   const change = { desired: rendered, observed, touched: 'everything' as const, sweep }
   const desired = drains.keep(change)
-  const found = inspection({ mode, outputs, drifts: [], change: { desired, observed, sweep }, decisions, node, settings })
+  const found = plannedInspection({ mode, outputs, drifts: [], change: { desired, observed, sweep }, decisions, node, settings })
   // After the plan, which takes over what only differs in its comments.
   const drifts = mode.drift(desired, observed, 'everything').filter(({ kind }) => sweep || kind !== 'unexpected')
   return { ...found, drifts }

@@ -10,7 +10,7 @@ import type { ClusterView } from './decisions.ts'
 import { asEarlier } from './drain-keeper.ts'
 import type { SyncEmitter, SyncReport } from './events.ts'
 import { FamilySync } from './family-sync.ts'
-import type { Inspection } from './inspect.ts'
+import type { Making } from './inspect.ts'
 import { SyncLoop } from './loop.ts'
 import type { PassInput } from './pass-input.ts'
 import { retire } from './retirement.ts'
@@ -71,9 +71,9 @@ export class Lane {
   }
 
   /** See FamilySync.inspect. Undefined, too, where another mode came meanwhile: what was read may be half of each. */
-  async inspect(): Promise<Inspection | undefined> {
+  async inspect<Found extends object>(make: Making<Found>): Promise<Found | undefined> {
     const sync = this.#sync
-    const found = await sync.inspect(this.#options.input())
+    const found = await sync.inspect(this.#options.input(), make)
     return sync === this.#sync ? found : undefined
   }
 

@@ -2,13 +2,13 @@
 // node takes seconds, and to compare it as long.
 import type { Inspection } from './inspect.ts'
 
-type Read = () => Promise<readonly Inspection[]>
+type Read<Found> = () => Promise<readonly Found[]>
 
-export class SharedInspections {
+export class SharedInspections<Found extends Inspection = Inspection> {
   readonly #now: () => number
   readonly #apartMs: number
-  #read: Read = async () => []
-  #latest: { readonly found: Promise<readonly Inspection[]>; until: number } | undefined
+  #read: Read<Found> = async () => []
+  #latest: { readonly found: Promise<readonly Found[]>; until: number } | undefined
 
   /** @param options.now milliseconds of a clock that never goes back. */
   constructor({ now, apartMs = 1000 }: { readonly now: () => number; readonly apartMs?: number }) {
@@ -17,13 +17,13 @@ export class SharedInspections {
   }
 
   /** From now on asked for. Until then nothing is there to be found. */
-  readBy(read: Read): void {
+  readBy(read: Read<Found>): void {
     this.#read = read
     this.#latest = undefined
   }
 
   /** Of now, or of a little while ago: a second, or three times what it took where that was more. Rejects with what the read rejected with, and so do those who share it. */
-  get(): Promise<readonly Inspection[]> {
+  get(): Promise<readonly Found[]> {
     const latest = this.#latest
     const startedAt = this.#now()
     if (latest !== undefined && startedAt < latest.until) return latest.found

@@ -7,13 +7,13 @@ import type { FamilyPlan } from '../../src/explain/plan-object.ts'
 import type { Exec } from '../../src/kernel/exec.ts'
 import { lineCount } from '../../src/kernel/plan.ts'
 import { ipFamilies } from '../../src/model/address.ts'
-import type { Inspection } from '../../src/sync/inspect.ts'
+import type { PlannedInspection } from '../../src/sync/inspect.ts'
 import { goldenKernel, type ProxyMode, surveyOf } from '../support/golden-kernel.ts'
 import { iptablesScenarioNames, ipvsScenarioNames, loadScenario } from '../support/scenario.ts'
 
 const emptyKernel: Exec = async () => ({ stdout: '', stderr: '', milliseconds: 0 })
 
-function planOf(survey: Inspection): FamilyPlan {
+function planOf(survey: PlannedInspection): FamilyPlan {
   const facts = { node: 'node1', mode: survey.mode, source: 'a test', sweeps: true, now: 0, parameters: [] }
   const [plan] = planObject({ ...facts, inspections: [survey] }).families
   assert.ok(plan !== undefined)
@@ -33,7 +33,7 @@ function madeBy(tool: string, line: string): string | undefined {
 }
 
 /** Every rule, entry, virtual server and address that the tools would be fed with is a line of the list. */
-function agrees(survey: Inspection): void {
+function agrees(survey: PlannedInspection): void {
   const plan = planOf(survey)
   assert.equal(
     survey.changes.length === 0,

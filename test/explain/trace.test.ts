@@ -6,7 +6,7 @@ import type { TraceObject } from '../../src/explain/trace-object.ts'
 import { type HasRoute, withRoutes } from '../../src/explain/trace-routes.ts'
 import type { IpFamily } from '../../src/model/address.ts'
 import type { EndpointSlice, Service } from '../../src/model/objects.ts'
-import type { Inspection } from '../../src/sync/inspect.ts'
+import { type Inspection, inspection } from '../../src/sync/inspect.ts'
 import type { PassInput } from '../../src/sync/pass-input.ts'
 import { address, cidr, endpoint, put, service, slice } from '../support/cluster.ts'
 import type { FakeIpvsKernel } from '../sync/support/fake-ipvs-kernel.ts'
@@ -32,7 +32,7 @@ async function inIptables(
     harness.input = input
     await harness.programmed(...objects.map(put))
     damage(harness.kernel)
-    const found = await harness.sync.inspect(input)
+    const found = await harness.sync.inspect(input, inspection)
     assert.ok(found !== undefined)
     inspections.push(found)
     store = harness.store
@@ -45,7 +45,7 @@ async function inIpvs({ objects, input = passInput() }: Given, damage: (kernel: 
   harness.input = input
   await harness.programmed(...objects.map(put))
   damage(harness.kernel)
-  const found = await harness.sync.inspect(input)
+  const found = await harness.sync.inspect(input, inspection)
   assert.ok(found !== undefined)
   return asker([found], harness.store)
 }

@@ -17,6 +17,7 @@ async function get(path: string, fields: Partial<ExplainOptions> = {}, query = '
   const handler = explainHandlers({
     ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => 0 },
     inspections: async () => [found],
+    plans: async () => [found],
     parameters: async () => [],
     ...fields,
   })[path]
@@ -77,6 +78,7 @@ it('says of each answer when it was given, and when the kernel was read', async 
   const handler = explainHandlers({
     ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => now },
     inspections: async () => inspections,
+    plans: () => assert.fail('only for a plan'),
     parameters: async () => [],
   })['/switchyard/v1/verify']
   const ages: number[] = []
@@ -96,7 +98,8 @@ it('makes the words of one inspection once, and says a mistake of its own as suc
   const handler = (lists: () => readonly (typeof found)[]) =>
     explainHandlers({
       ...{ families: ['IPv4'], node: 'node1', mode: () => 'iptables', source: 'a test', sweeps: () => true, now: () => 0 },
-      inspections: async () => lists(),
+      inspections: () => assert.fail('a plan needs more'),
+      plans: async () => lists(),
       parameters: async () => [],
     })['/switchyard/v1/plan']
   const request = { path: '', query: new URLSearchParams(), accept: undefined }

@@ -53,6 +53,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
   const fatal: Error[] = []
   const observers: Observers = startObservers({
     inspections: async () => [],
+    plans: async () => [],
     live: { config, loaded },
     events,
     modes: () => [iptablesMode('IPv4', toolsOf('IPv4', 'nft'))],

@@ -4,13 +4,14 @@ import { describe, it } from 'node:test'
 import type { TraceObject } from '../../src/explain/trace-object.ts'
 import { traceHandler } from '../../src/server/trace-handler.ts'
 import type { Unread } from '../../src/source/source.ts'
+import { inspection } from '../../src/sync/inspect.ts'
 import { endpoint, put, service, slice } from '../support/cluster.ts'
 import { createHarness } from '../sync/support/harness.ts'
 
 async function setUp() {
   const harness = createHarness()
   await harness.programmed(put(service()), put(slice({ endpoints: [endpoint('10.244.1.11')] })))
-  const found = await harness.sync.inspect(harness.input)
+  const found = await harness.sync.inspect(harness.input, inspection)
   assert.ok(found !== undefined)
   const options = {
     inspections: async () => [found],

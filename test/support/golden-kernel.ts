@@ -4,7 +4,7 @@ import { tables, toolsOf } from '../../src/kernel/iptables.ts'
 import type { IpFamily } from '../../src/model/address.ts'
 import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { ipvsMode } from '../../src/modes/ipvs/index.ts'
-import { type Inspection, survey } from '../../src/sync/inspect.ts'
+import { type PlannedInspection, survey } from '../../src/sync/inspect.ts'
 import type { AnyMode } from '../../src/sync/lane.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -55,7 +55,7 @@ export function surveyOf(
   scenario: Scenario,
   exec: Exec,
   { mode, family }: { mode: ProxyMode; family: IpFamily },
-): Promise<Inspection> {
+): Promise<PlannedInspection> {
   const { cluster, node, settings } = scenario
   return survey({ mode: modeNamed(mode, family), exec, cluster, input: { node, settings, sweep: true } })
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CommandError } from '../../src/kernel/exec.ts'
 import { parseSave, tableSection } from '../../src/kernel/iptables.ts'
+import { inspection, plannedInspection } from '../../src/sync/inspect.ts'
 import { address, endpoint, gone, keyOf, put, service, slice } from '../support/cluster.ts'
 import { createHarness, eventsOf, type Harness, linesOf, passInput } from './support/harness.ts'
 
@@ -307,9 +308,22 @@ describe('an inspection', () => {
     const harness = createHarness()
     await harness.programmed(put(web), put(pods('10.244.1.1')))
     const before = reads(harness)
-    const inspect = () => harness.sync.inspect(harness.input)
+    const inspect = () => harness.sync.inspect(harness.input, inspection)
     return { harness, inspect, readsSince: () => reads(harness) - before }
   }
+
+  it('makes a plan only for who asks for one, and of a copy: what is wanted stays as it was', async () => {
+    const harness = createHarness()
+    await harness.programmed(put(web), put(pods('10.244.1.1')))
+    const looked = await harness.sync.inspect(harness.input, facts => facts.change)
+    const again = await harness.sync.inspect(harness.input, facts => facts.change)
+    assert.notEqual(looked?.desired.services, again?.desired.services)
+    looked?.desired.services.clear()
+    const plain = await harness.sync.inspect(harness.input, inspection)
+    assert.ok(plain !== undefined && !('plan' in plain))
+    const planned = await harness.sync.inspect(harness.input, plannedInspection)
+    assert.deepEqual([planned?.plan.steps, planned?.changes, planned?.drifts], [[], [], []])
+  })
 
   it('waits for the end of the pass that is under way, and reads once', async () => {
     const { harness, inspect, readsSince } = await start()

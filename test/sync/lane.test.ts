@@ -6,6 +6,7 @@ import type { Query } from '../../src/kernel/plan.ts'
 import { iptablesMode } from '../../src/modes/iptables/index.ts'
 import { createStore } from '../../src/source/store.ts'
 import { createSyncEmitter } from '../../src/sync/events.ts'
+import { inspection } from '../../src/sync/inspect.ts'
 import { type AnyMode, Lane } from '../../src/sync/lane.ts'
 import { drain } from '../support/drain.ts'
 import { createFakeClock } from './support/fake-clock.ts'
@@ -81,13 +82,13 @@ describe('an inspection of a family', () => {
   it('gives nothing where another mode came while the kernel was read', async t => {
     const { clock, kernel, lane } = start(t, plainMode)
     await clock.advance(50, 5)
-    assert.equal((await lane.inspect())?.family, 'IPv4')
+    assert.equal((await lane.inspect(inspection))?.family, 'IPv4')
     const read = Promise.withResolvers<void>()
     kernel.before = () => {
       kernel.before = () => {}
       return read.promise
     }
-    const found = lane.inspect()
+    const found = lane.inspect(inspection)
     lane.switchTo(plainMode)
     await clock.advance(50, 5)
     read.resolve()

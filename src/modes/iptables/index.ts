@@ -34,6 +34,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
       if (change.touched === 'everything') keepCommentsOfKernel(change.desired, change.observed)
       return feed({ ...change, difference: difference(change), tools })
     },
+    detached: desired => ({ ...desired, services: new Map(desired.services) }),
     changes: (change, [save = '']) => ruleChanges(difference(change), { desired: change.desired, save }),
     confirm,
     hold: holdService,

@@ -84,8 +84,9 @@ function problem(text: string): HTMLElement {
 }
 
 /** The words of the command line. */
-function verdictWords({ outcome = '' }: TraceObject): string {
-  return `${outcome.slice(0, 1).toUpperCase()}${outcome.slice(1)}`
+function verdictWords({ outcome, verdict }: TraceObject): string {
+  const words: string = outcome ?? verdict
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
 }
 
 function answerOf(trace: TraceObject): readonly Child[] {
