@@ -30,6 +30,8 @@ it('follows the manifests, traces in the kernel, and is only for this node unles
     { namespace: node.namespace, address: nodeAddress },
     { namespace: outside.name, address: outsideAddress },
   ])
+  // As a node that can reach pods.
+  await node.run(['sh', '-c', `echo 1 > /proc/sys/net/ipv4/ip_forward; ip route add default via ${outsideAddress}`])
   await putManifest(manifestsOf(node), 'web.yaml', balanced({ endpoints: ['10.244.1.1'] }))
   const reads = await countReads(node.directory)
   const starting = startBrowser({ namespace: node.namespace })

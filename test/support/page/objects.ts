@@ -258,6 +258,7 @@ export const trace: TraceObject = {
     policy: 'externalTrafficPolicy: Local',
   },
   verdict: 'endpoints',
+  outcome: 'answered',
   shares: { endpoints: 1, refused: 0, dropped: 0, untouched: 0 },
   summary: ['It goes to 10.244.1.11:8080, the only endpoint on this node, and keeps its source.'],
   decidedBy: {
