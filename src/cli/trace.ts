@@ -29,7 +29,8 @@ const mostEndpoints = 20
 const usage = `Usage: switchyard trace FROM TO[:PORT][/PROTOCOL] [-o json] [--path] [FLAGS OF run]
 
 What would become of a new connection: whose address it is, which rules or which virtual server decide, the endpoints with their chances and why others
-get none, whether it is masqueraded. Walks the rules that are in the kernel now, and says where these are not as they should be. Sends no packet.
+get none, whether it is masqueraded. Walks the rules that are in the kernel now, heeds the
+kernel parameters that stop packets (those for all links), and says where these are not as they should be. Sends no packet.
 Asks the Switchyard that runs on this node; with flags that name a source it reads the cluster and the kernel itself. What others made with nft, and
 rules of the other iptables backend, it does not see. Of routes it asks whether this node has one to each endpoint; what other nodes do is not looked at.
 
