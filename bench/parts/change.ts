@@ -24,6 +24,8 @@ interface Sample {
   readonly lines: number
   readonly visited: number
   readonly passMs: number
+  /** Of that, not in the tools. */
+  readonly ownMs: number
 }
 
 export interface ChangeOptions {
@@ -34,11 +36,9 @@ export interface ChangeOptions {
 }
 
 export async function measureChanges(options: ChangeOptions): Promise<readonly Measurement[]> {
-  const { world, daemon, count } = options
+  const { world, count } = options
   const replacements: Sample[] = []
-  const before = await daemon.times()
   for (let index = 0; index < count; index++) replacements.push(await perform(replacePod(world, index), options))
-  const own = (await daemon.times()).own - before.own
   const removals: Sample[] = []
   const additions: Sample[] = []
   for (let index = 0; index < Math.ceil(count / 2); index++) {
@@ -53,7 +53,7 @@ export async function measureChanges(options: ChangeOptions): Promise<readonly M
     { ...common, what: 'a Service is removed', ...both(removals) },
     { ...common, what: 'lines written for a replaced endpoint', unit: 'lines', samples: replacements.map(({ lines }) => lines) },
     { ...common, what: 'Services visited for it', unit: 'Services', samples: replacements.map(({ visited }) => visited) },
-    { ...common, what: "the daemon's own time on a core for it", samples: [own / count] },
+    { ...common, what: 'of its pass in the daemon itself, whole milliseconds', samples: replacements.map(({ ownMs }) => ownMs) },
   ]
 }
 
@@ -120,12 +120,19 @@ async function perform(step: Step, { world, twin, daemon }: ChangeOptions): Prom
   const writtenAt = clock()
   await world.server.ask(put.length > 0 ? { do: 'put', objects: put } : { do: 'remove', objects: remove })
   const { at } = await reached
-  const { lines, milliseconds, touchedServices } = await daemon.waitForSync(since)
+  const { lines, milliseconds, restoreMilliseconds, touchedServices } = await daemon.waitForSync(since)
   const passMs = Number(milliseconds)
   const floorMs = twin === undefined ? undefined : await floorOf(step, twin)
   // After a quiet time a change is programmed at once.
   if (twin !== undefined) await delay(50 + 2 * passMs)
-  return { milliseconds: at - writtenAt, floorMs, lines: Number(lines), visited: Number(touchedServices), passMs }
+  return {
+    milliseconds: at - writtenAt,
+    floorMs,
+    lines: Number(lines),
+    visited: Number(touchedServices),
+    passMs,
+    ownMs: passMs - Number(restoreMilliseconds),
+  }
 }
 
 async function floorOf({ put, remove, service, until }: Step, { node, feeder }: Twin): Promise<number> {
