@@ -3,8 +3,8 @@
 import { join } from 'node:path'
 import { openStateFile, stateFileName } from '../kernel/state-file.ts'
 import { createSysctl } from '../kernel/sysctl.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import { originalsIn, restoreOriginals } from '../sync/originals.ts'
-import { routeLocalnet } from '../sync/route-localnet.ts'
 import { complain, say } from './say.ts'
 
 export interface ParametersToClean {

@@ -2,9 +2,10 @@
 import type { Sysctl } from '../kernel/sysctl.ts'
 import type { IpFamily } from '../model/address.ts'
 import type { TrafficSettings } from '../model/node.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import type { SyncEmitter } from '../sync/events.ts'
 import type { Originals } from '../sync/originals.ts'
-import { enableRouteLocalnet, routeLocalnet, whyRouteLocalnet } from '../sync/route-localnet.ts'
+import { enableRouteLocalnet, whyRouteLocalnet } from '../sync/route-localnet.ts'
 import type { Logger } from './log.ts'
 
 export function keepRouteLocalnet(options: {

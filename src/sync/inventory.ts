@@ -14,9 +14,9 @@ import type { Sysctl } from '../kernel/sysctl.ts'
 import { type IpFamily, ipFamilies } from '../model/address.ts'
 import { serviceLink } from '../modes/ipvs/names.ts'
 import { type StandingIpvs, standingIpvs } from '../modes/ipvs/standing.ts'
+import { forwarding, routeLocalnet } from '../modes/kernel-parameters.ts'
 import { type StandingRules, standingRules } from '../modes/rules/standing.ts'
 import { ipvsModeSysctls } from './ipvs-duties.ts'
-import { routeLocalnet } from './route-localnet.ts'
 
 export interface RulesFound extends StandingRules {
   readonly family: IpFamily
@@ -39,7 +39,7 @@ export interface NftTable extends TableSize {
   readonly family: IpFamily
 }
 
-const parameterNames: readonly string[] = [routeLocalnet, 'net.ipv4.ip_forward', ...ipvsModeSysctls]
+const parameterNames: readonly string[] = [routeLocalnet, forwarding.IPv4, ...ipvsModeSysctls]
 
 /** Throws CommandError where the rules of a usable iptables backend cannot be read. */
 export async function takeInventory({ exec, sysctl }: { readonly exec: Exec; readonly sysctl: Sysctl }): Promise<Inventory> {

@@ -5,10 +5,10 @@ import { deleteProxyTable, proxyTable } from '../kernel/nftables.ts'
 import { emptyPlan, joinPlans, type Plan } from '../kernel/plan.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
 import { count } from '../model/count.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import { retire, retireCanary } from '../modes/rules/retire.ts'
 import { isNothing } from '../modes/rules/standing.ts'
 import type { Inventory, RulesFound } from './inventory.ts'
-import { routeLocalnet } from './route-localnet.ts'
 
 export interface Removal {
   /** For people: `IPv4, legacy backend: 20 chains`. */

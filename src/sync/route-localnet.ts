@@ -5,8 +5,6 @@ import { servesLocalhostNodePorts, type TrafficSettings } from '../model/node.ts
 import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import type { Originals } from './originals.ts'
 
-export { routeLocalnet }
-
 export const whyRouteLocalnet = 'so that node ports answer on 127.0.0.1: iptables.localhostNodePorts'
 
 /** Gives what it was before; undefined where nothing was to do. Throws where the kernel refuses. */

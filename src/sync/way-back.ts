@@ -7,12 +7,12 @@ import { emptyPlan, type Plan } from '../kernel/plan.ts'
 import { hasKubeletHint } from '../kernel/probe.ts'
 import type { IpFamily } from '../model/address.ts'
 import { ipFamilies } from '../model/address.ts'
+import { routeLocalnet } from '../modes/kernel-parameters.ts'
 import { isSwitchyards, modeOfChain } from '../modes/rules/chains.ts'
 import { unwantedInIptablesMode, unwantedInIpvsMode } from '../modes/rules/jumps.ts'
 import { type RetireInput, retire } from '../modes/rules/retire.ts'
 import type { Inventory, RulesFound } from './inventory.ts'
 import type { Removal } from './left-behind.ts'
-import { routeLocalnet } from './route-localnet.ts'
 
 export const proxyModes = ['iptables', 'ipvs', 'nftables'] as const
 export type ProxyMode = (typeof proxyModes)[number]

@@ -29,7 +29,7 @@ export function balance(
   targets: readonly Target[],
   { chain, most, groupNote }: { chain: string; most: number; groupNote: (size: number) => readonly string[] },
 ): Balancing {
-  if (targets.length <= most) return { rules: takeTurns(targets.map(target => ({ ...target, weight: 1 }))), groups: [] }
+  if (targets.length <= most) return { rules: takeTurns(targets), groups: [] }
   const byGroup = Map.groupBy(targets, target => groupOf(target.chain, targets.length))
   const groups = [...byGroup]
     .toSorted(([one], [other]) => one - other)
@@ -38,7 +38,7 @@ export function balance(
     rules: takeTurns(
       groups.map(({ name, members }) => ({ chain: name, note: groupNote(members.length), weight: members.length })),
     ),
-    groups: groups.map(({ name, members }) => ({ name, rules: takeTurns(members.map(target => ({ ...target, weight: 1 }))) })),
+    groups: groups.map(({ name, members }) => ({ name, rules: takeTurns(members) })),
   }
 }
 
@@ -61,9 +61,9 @@ function groupOf(endpointChain: string, endpoints: number): number {
 }
 
 /** One at random: each rule takes its share of what comes so far, the last one all that is left. */
-function takeTurns(targets: readonly (Target & { readonly weight: number })[]): readonly string[] {
-  let left = targets.reduce((sum, { weight }) => sum + weight, 0)
-  return targets.map(({ chain, note, weight }, index) => {
+function takeTurns(targets: readonly (Target & { readonly weight?: number })[]): readonly string[] {
+  let left = targets.reduce((sum, { weight = 1 }) => sum + weight, 0)
+  return targets.map(({ chain, note, weight = 1 }, index) => {
     const share = index === targets.length - 1 ? [] : [`-m statistic --mode random --probability ${shareOf(weight, left)}`]
     left -= weight
     return [...note, ...share, `-j ${chain}`].join(' ')

@@ -1,7 +1,6 @@
 // What a difference means for connections, in iptables mode: by the chain, whose name tells the service port, its policy and its endpoint, or by the rule.
 import { targetOf } from '../../kernel/iptables.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
-import type { ServicePort } from '../../model/service-port.ts'
 import type { Decision } from '../../model/traffic-policy.ts'
 import type { Decisions, Drift } from '../mode.ts'
 import { sharedMeaning, strangerMeaning } from '../rules/meaning.ts'
@@ -76,30 +75,25 @@ function leafMeaning(chain: string, about: { readonly decision: Decision; readon
     const changed = `connections from outside to ${name} (${ways}) may miss their masquerading, or go to other endpoints than the policy says`
     return isGone ? `connections from outside to ${name} (${ways}) stay untranslated: they reach nothing` : changed
   }
-  if (chain === clusterPolicyChain(servicePort))
-    return policyMeaning(servicePort, decision.cluster, { isGone, policy: 'Cluster' })
-  if (chain === localPolicyChain(servicePort)) return policyMeaning(servicePort, decision.local, { isGone, policy: 'Local' })
-  for (const [policy, whole] of [
-    ['Cluster', clusterPolicyChain(servicePort)],
-    ['Local', localPolicyChain(servicePort)],
-  ] as const)
-    if (isGroupOf(whole, chain)) return groupMeaning(`new connections to ${name} by policy ${policy}`, isGone)
+  for (const { policy, whole, endpoints } of [
+    { policy: 'Cluster', whole: clusterPolicyChain(servicePort), endpoints: decision.cluster },
+    { policy: 'Local', whole: localPolicyChain(servicePort), endpoints: decision.local },
+  ]) {
+    const connections = `new connections to ${name} by policy ${policy}`
+    if (chain === whole) return policyMeaning(connections, endpoints, isGone)
+    if (isGroupOf(whole, chain)) return groupMeaning(connections, isGone)
+  }
   const endpoint = decision.reachable.find(each => endpointChain(servicePort, each) === chain)
   return endpoint && endpointMeaning(endpoint, about)
 }
 
-function policyMeaning(
-  servicePort: ServicePort,
-  endpoints: readonly Endpoint[],
-  { isGone, policy }: { readonly isGone: boolean; readonly policy: string },
-): string {
-  const whom = `new connections to ${nameOf(servicePort)} by policy ${policy}`
-  if (isGone) return `${whom} find none of ${endpoints.length} endpoints: they reach nothing`
+function policyMeaning(connections: string, endpoints: readonly Endpoint[], isGone: boolean): string {
+  if (isGone) return `${connections} find none of ${endpoints.length} endpoints: they reach nothing`
   const rest =
     endpoints.length === 1
       ? 'may not reach its one endpoint'
       : `are not spread evenly over its ${endpoints.length} endpoints, or miss some`
-  return `${whom} ${rest}; masquerading and session affinity may be wrong`
+  return `${connections} ${rest}; masquerading and session affinity may be wrong`
 }
 
 /** Of one of the chains that a long list of endpoints is divided into. */

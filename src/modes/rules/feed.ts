@@ -33,10 +33,7 @@ export function feed(input: FeedInput): Plan {
     input: { [Symbol.iterator]: () => chunks(input) },
     idleInput: ['*nat', 'COMMIT'],
   }
-  const written =
-    difference.fixed.length +
-    [...difference.leaves.values()].reduce((sum, chains) => sum + chains.size, 0) +
-    difference.dispatch.length
+  const written = difference.fixed.length + chainCount(difference.leaves) + difference.dispatch.length
   return { steps: isEmpty ? [] : [step], written, removed: difference.deletions.length, kept: difference.kept }
 }
 
@@ -53,7 +50,7 @@ function isNothing(difference: Difference): boolean {
 }
 
 function why({ fixed, leaves, dispatch, shared, deletions }: Difference): string {
-  const chains = [...leaves.values()].reduce((sum, set) => sum + set.size, fixed.length)
+  const chains = fixed.length + chainCount(leaves)
   const added = dispatch.reduce((sum, { add }) => sum + add.length, 0)
   const removed = dispatch.reduce((sum, { remove }) => sum + remove.length, 0)
   return (
@@ -97,7 +94,8 @@ function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
   ]
   const shared = sharedRules(difference, 'nat')
   const deletions = [...unwantedRules(difference, 'nat'), ...deletionsOf(difference, 'nat')]
-  const groups = groupBySize(difference.leaves, blockSize(input))
+  const size = blockSize(input)
+  const groups = groupBySize(difference.leaves, size)
   if (tools.backend === 'legacy' || groups.length <= 1) {
     const leaves = groups.flatMap(group => leafChunks(group, desired))
     const all = [...fixed, ...leaves, ...changes.flatMap(dispatchChunks), ...shared]
@@ -109,7 +107,7 @@ function* natBlocks(input: FeedInput): Generator<Chunk[], undefined> {
     const leaves = leafChunks(early.leaves, desired)
     yield* block('nat', [...fixed, ...leaves, ...early.dispatch.flatMap(dispatchChunks), ...(early.hooks ? shared : [])])
     const ordered = inOrderOfDispatch(late.leaves, late.dispatch)
-    for (const group of groupBySize(ordered, blockSize(input))) yield* block('nat', leafChunks(group, desired))
+    for (const group of groupBySize(ordered, size)) yield* block('nat', leafChunks(group, desired))
     yield* block('nat', [...late.dispatch.flatMap(dispatchChunks), ...(early.hooks ? [] : shared)])
   }
   // Many are a block of their own: a foreign rule that came to jump to one of them meanwhile fails that block, and nothing that clients wait for.
@@ -169,16 +167,15 @@ function blockSize({ difference, desired, tools, observed }: FeedInput): number 
   const changes = ofTable(difference.dispatch, 'nat')
   const onlyAdds = changes.every(({ remove, rewrite }) => remove.length === 0 && rewrite === undefined)
   const unled = new Set(changes.flatMap(({ add }) => add.map(({ owner }) => owner)))
-  const total = [...difference.leaves.values()].reduce((sum, chains) => sum + chains.size, 0)
-  if (onlyAdds && unled.size > desired.services.size / 2) return Math.max(100, total / mostColdBlocks)
+  const cold = Math.max(100, chainCount(difference.leaves) / mostColdBlocks)
+  if (onlyAdds && unled.size > desired.services.size / 2) return cold
   const hooked = [...(observed.nat.shared.get('PREROUTING') ?? [])].some(rule => rule.endsWith('-j KUBE-SERVICES'))
-  return hooked && observed.nat.leaves.size > 2000 ? 2000 : Math.max(100, total / mostColdBlocks)
+  return hooked && observed.nat.leaves.size > 2000 ? 2000 : cold
 }
 
 /** Whole Services, up to `size` chains a group; what is few altogether is one group, so that it is programmed in one stroke. */
 function groupBySize(leaves: Difference['leaves'], size: number): ReadonlyMap<ServiceKey, ReadonlySet<string>>[] {
-  const total = [...leaves.values()].reduce((sum, chains) => sum + chains.size, 0)
-  const limit = total <= 2 * size ? Number.POSITIVE_INFINITY : size
+  const limit = chainCount(leaves) <= 2 * size ? Number.POSITIVE_INFINITY : size
   const groups: Map<ServiceKey, ReadonlySet<string>>[] = []
   let group = new Map<ServiceKey, ReadonlySet<string>>()
   let count = 0
@@ -193,6 +190,10 @@ function groupBySize(leaves: Difference['leaves'], size: number): ReadonlyMap<Se
   }
   if (group.size > 0) groups.push(group)
   return groups
+}
+
+function chainCount(leaves: Difference['leaves']): number {
+  return [...leaves.values()].reduce((sum, chains) => sum + chains.size, 0)
 }
 
 /** All declarations before all rules: a rule may jump to a chain that is declared in the same block. Declaring empties the chain. */
