@@ -1,6 +1,7 @@
-// One empty network namespace with a name of its own; removed when its scope ends.
+// One empty network namespace with a name of its own; when its scope ends, it is removed with what still runs in it.
 import { randomBytes } from 'node:crypto'
 import { createExec } from '../../src/kernel/exec.ts'
+import { removeNamespaces } from './lab/namespaces.ts'
 
 export interface Namespace extends AsyncDisposable {
   readonly name: string
@@ -16,8 +17,6 @@ export async function createNamespace(purpose: string): Promise<Namespace> {
     name,
     // Not `ip netns exec`: it mounts a /sys for each command, which costs more than the commands do.
     prefix: ['nsenter', `--net=/run/netns/${name}`],
-    [Symbol.asyncDispose]: async () => {
-      await exec({ argv: ['ip', 'netns', 'delete', name] })
-    },
+    [Symbol.asyncDispose]: () => removeNamespaces([name]),
   }
 }

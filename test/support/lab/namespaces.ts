@@ -1,7 +1,8 @@
 // Network namespaces and commands inside them. Needs root and Debian's iproute2.
-import { readdir, readlink } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { execa } from 'execa'
 import type { NamespaceLines } from './network-plan.ts'
+import { poll } from './poll.ts'
 
 export interface CommandOptions {
   /** Its standard input. */
@@ -57,17 +58,24 @@ async function run([file = '', ...args]: readonly string[], { input, env }: Comm
   return execa(file, args, { ...(input === undefined ? { stdin: 'ignore' } : { input }), ...(env === undefined ? {} : { env }) })
 }
 
+/** Kills until nothing is left: what a killed daemon had started may still write to its files. */
 async function endProcesses(namespace: string): Promise<void> {
-  const { stdout } = await run(['ip', 'netns', 'pids', namespace])
-  for (const pid of stdout.split('\n').filter(Boolean).map(Number)) {
-    if (await isAlive(pid)) process.kill(pid, 'SIGKILL')
+  const left = async (): Promise<readonly number[]> => {
+    const { stdout } = await run(['ip', 'netns', 'pids', namespace])
+    return stdout.split('\n').filter(Boolean).map(Number)
   }
+  const kill = async (): Promise<true | undefined> => {
+    const pids = await left()
+    for (const pid of pids) killIfThere(pid)
+    return pids.length === 0 ? true : undefined
+  }
+  await poll(kill, { what: `the end of all processes in ${namespace}` })
 }
 
-/** A zombie has no namespace left, so a process that was seen and is gone by now is told apart. */
-async function isAlive(pid: number): Promise<boolean> {
-  return readlink(`/proc/${pid}/ns/net`).then(
-    () => true,
-    () => false,
-  )
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
