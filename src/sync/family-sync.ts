@@ -13,6 +13,8 @@ import { findCulprits, type Trial } from './find-culprits.ts'
 import type { Making } from './inspect.ts'
 import type { FamilySyncOptions, PassInput } from './pass-input.ts'
 import { Passes } from './passes.ts'
+import { Quarantine } from './quarantine.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { syncReport } from './report.ts'
 
 export class FamilySync<Desired, Observed> {
@@ -20,7 +22,7 @@ export class FamilySync<Desired, Observed> {
   readonly #decisions: Map<ServiceKey, readonly Decision[]>
   readonly #drains: DrainKeeper<Desired, Observed>
   readonly #withNodePorts = new WithNodePorts()
-  readonly #quarantine = new Map<ServiceKey, string>()
+  readonly #quarantine: Quarantine<Desired, Observed>
   #everything = true
   /** Services that changed; kept beside `#everything`, since a quarantined one among them is to be tried again. */
   #changed = new Set<ServiceKey>()
@@ -31,11 +33,14 @@ export class FamilySync<Desired, Observed> {
   #suspectedAliases: Aliases = new Map()
   #swept = false
   readonly #passes = new Passes()
+  readonly #ahead: ReadAhead<Observed>
 
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
     this.#decisions = options.decisions ?? new Map()
-    const { mode, exec, wall = Date.now, earlierDrains = new Map() } = options
+    const { mode, exec, now, wall = Date.now, earlierDrains = new Map() } = options
+    this.#quarantine = new Quarantine(mode)
+    this.#ahead = new ReadAhead(now)
     this.#drains = new DrainKeeper({ draining: mode.draining, exec, wall, earlier: earlierDrains })
   }
 
@@ -44,7 +49,7 @@ export class FamilySync<Desired, Observed> {
   }
 
   get quarantined(): ReadonlyMap<ServiceKey, string> {
-    return this.#quarantine
+    return this.#quarantine.reasons
   }
 
   get isDirty(): boolean {
@@ -74,7 +79,7 @@ export class FamilySync<Desired, Observed> {
 
   /** All quarantined Services are tried again with the next pass. */
   retryQuarantined(): void {
-    this.markDirty(new Set(this.#quarantine.keys()))
+    this.markDirty(new Set(this.quarantined.keys()))
   }
 
   /** Makes the kernel hold what the cluster wants. Throws ApplyError or CommandError; then everything stays dirty. */
@@ -85,24 +90,23 @@ export class FamilySync<Desired, Observed> {
   async #pass(input: PassInput): Promise<SyncReport> {
     const start = this.#options.now()
     const { scope, changed } = this.#takeScope(input)
-    const released = this.#release(changed)
+    const released = this.#quarantine.release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
     try {
-      const observed = this.#observed ?? (await this.#read('everything'))
-      const rendered = this.#render(scope, input)
-      const desired = scope === 'everything' ? this.#hold(rendered, observed) : rendered
+      const observed = this.#observed ?? (await this.#ahead.take()) ?? (await this.#read('everything'))
+      const desired = this.#render(scope, input)
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
       this.#remark(scope)
       for (const service of released.keys())
-        if (!this.#quarantine.has(service)) this.#options.events.emit('released', { family: this.family, service })
+        if (!this.quarantined.has(service)) this.#options.events.emit('released', { family: this.family, service })
       this.#announceProgrammed({ scope, applied, input })
       return this.#report(scope, { applied, milliseconds: this.#options.now() - start })
     } catch (error) {
       this.#observed = undefined
       this.#everything = true
       for (const key of changed) this.#changed.add(key)
-      for (const [service, reason] of released) this.#quarantine.set(service, this.#quarantine.get(service) ?? reason)
+      this.#quarantine.takeBack(released)
       throw error
     }
   }
@@ -161,6 +165,11 @@ export class FamilySync<Desired, Observed> {
     this.#suspectedAliases = new Map()
     this.#aliases = new Map([...this.#aliases, ...learned])
     return learned.map(([kernel]) => kernel)
+  }
+
+  /** For the first pass; ends where the signal aborts. */
+  readAhead(signal: AbortSignal): void {
+    this.#ahead.begin(() => this.#read('everything', signal))
   }
 
   async #read(extent: Extent, signal?: AbortSignal): Promise<Observed> {
@@ -234,7 +243,7 @@ export class FamilySync<Desired, Observed> {
     const { mode } = this.#options
     const found = await findCulprits(failure, this.#trial(input))
     for (const [service, reason] of found.culprits) {
-      this.#quarantine.set(service, reason)
+      this.#quarantine.add(service, reason)
       this.#options.events.emit('quarantined', { family: mode.family, service, reason })
     }
     return found.applied
@@ -262,36 +271,27 @@ export class FamilySync<Desired, Observed> {
   }
 
   #hold(desired: Desired, observed: Observed): Desired {
-    let held = desired
-    for (const service of this.#quarantine.keys()) held = this.#options.mode.hold(held, observed, service)
-    this.#desired = held
-    return held
-  }
-
-  #release(changed: ReadonlySet<ServiceKey>): ReadonlyMap<ServiceKey, string> {
-    const released = new Map([...this.#quarantine].filter(([service]) => changed.has(service)))
-    for (const service of released.keys()) this.#quarantine.delete(service)
-    return released
+    this.#desired = this.#quarantine.hold(desired, observed)
+    return this.#desired
   }
 
   #remark(scope: Scope): void {
     const { mode, events } = this.#options
-    const remarks = this.#desired === undefined ? [] : (mode.remarks?.(this.#desired, scope) ?? [])
-    for (const remark of remarks) events.emit('remarked', { family: mode.family, ...remark })
+    if (this.#desired === undefined) return
+    for (const remark of mode.remarks?.(this.#desired, scope) ?? []) events.emit('remarked', { family: mode.family, ...remark })
   }
 
   #announceProgrammed({ scope, applied, input }: { scope: Scope; applied: Applied; input: PassInput }): void {
     const { mode, events } = this.#options
     const total = () => (this.#desired === undefined ? {} : mode.ruleCounts(this.#desired))
-    const rules = { written: applied.rules, total }
-    const held = { decisions: this.#decisions, quarantined: this.#quarantine }
-    events.emit('programmed', { family: mode.family, scope, ...held, node: input.node, settings: input.settings, rules })
+    const held = { decisions: this.#decisions, quarantined: this.quarantined, rules: { written: applied.rules, total } }
+    events.emit('programmed', { family: mode.family, scope, ...held, node: input.node, settings: input.settings })
   }
 
   #report(scope: Scope, done: { readonly applied: Applied; readonly milliseconds: number }): SyncReport {
     const counts = {
       services: this.#decisions.size,
-      quarantined: this.#quarantine.size,
+      quarantined: this.quarantined.size,
       draining: this.drains.length,
       hasNodePorts: this.#withNodePorts.size > 0,
     }

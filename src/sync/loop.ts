@@ -60,6 +60,7 @@ export class SyncLoop {
   async run(signal: AbortSignal): Promise<void> {
     const wake = (): void => this.#wake()
     signal.addEventListener('abort', wake)
+    this.#options.sync.readAhead(signal)
     while (!signal.aborted) {
       const wait = this.#millisecondsToWait()
       if (wait > 0) await this.#sleep(wait)

@@ -123,10 +123,44 @@ const holds = ({ kernel }: Running, number: number): boolean =>
   kernel.save().includes(`10.244.${number >> 8}.${number & 255}:8080`)
 
 describe('before there is anything complete to program', () => {
-  it('the loop does nothing, not even read', async t => {
+  const toolsOfCommands = ({ kernel }: Running): readonly (string | undefined)[] => kernel.commands.map(([tool]) => tool)
+  const [save, restore] = ['iptables-nft-save', 'iptables-nft-restore']
+
+  it('the loop reads the kernel once and does nothing else', async t => {
     const run = start(t)
     await run.clock.advance(120_000, 100)
-    assert.deepEqual(run.kernel.commands, [])
+    assert.deepEqual(toolsOfCommands(run), [save])
+    await run.stop()
+  })
+
+  it('what it read serves the first pass', async t => {
+    const run = start(t, { saveMs: 3000 })
+    await run.clock.advance(2000, 20)
+    run.loop.markDirty('everything')
+    await run.clock.advance(1000, 20)
+    assert.deepEqual(run.timesOf('synced'), [3000])
+    assert.deepEqual(toolsOfCommands(run), [save, restore])
+    await run.stop()
+  })
+
+  it('but not where it is old by then', async t => {
+    const run = start(t)
+    await run.clock.advance(11_000, 20)
+    run.loop.markDirty('everything')
+    await run.clock.advance(5)
+    assert.deepEqual(toolsOfCommands(run), [save, save, restore])
+    await run.stop()
+  })
+
+  it('nor where it failed, which nobody needs to know', async t => {
+    const run = start(t)
+    run.kernel.fails = () => 'busy'
+    await run.clock.advance(1000, 20)
+    run.kernel.fails = () => undefined
+    run.loop.markDirty('everything')
+    await run.clock.advance(5)
+    assert.deepEqual(toolsOfCommands(run), [save, save, restore])
+    assert.deepEqual(run.timesOf('syncFailed'), [])
     await run.stop()
   })
 })
