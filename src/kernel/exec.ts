@@ -1,6 +1,7 @@
 // The only file that starts a process. Takes argv and standard input, gives the output or a CommandError.
 // Invariant: a failure of any kind (no such binary, signal, time-out, exit status) is the same error type with the tool's own words.
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 
 export interface CommandResult {
@@ -15,6 +16,8 @@ export type Exec = (command: {
   readonly input?: string
   /** Taken piece by piece as the tool reads; only beside `input`. */
   readonly more?: Iterable<string>
+  /** Gets standard output in pieces, as it comes; what it throws is thrown. `stdout` has what it was not given: nothing, or all where an Exec knows no pieces. */
+  readonly onOutput?: (piece: string) => void
   readonly signal?: AbortSignal
 }) => Promise<CommandResult>
 
@@ -40,21 +43,40 @@ export class CommandError extends Error {
  */
 export function createExec(options: { readonly prefix?: readonly string[]; readonly timeoutMs?: number } = {}): Exec {
   const { prefix = [], timeoutMs = 300_000 } = options
-  return async ({ argv, input, more, signal }) => {
+  return async ({ argv, input, more, onOutput, signal }) => {
     const [file, ...args] = [...prefix, ...argv]
     if (file === undefined) throw new TypeError('exec: empty command')
-    const result = await execa(file, args, {
+    const child = execa(file, args, {
       ...(more === undefined ? { input: input ?? '' } : { stdin: inTurn(input ?? '', more) }),
       reject: false,
       stripFinalNewline: false,
       maxBuffer: 1024 ** 3,
       timeout: timeoutMs,
       env: { LC_ALL: 'C' },
+      ...(onOutput === undefined ? {} : { buffer: { stdout: false } as const }),
       ...(signal === undefined ? {} : { cancelSignal: signal }),
     })
-    if (!result.failed) return { stdout: result.stdout, stderr: result.stderr, milliseconds: result.durationMs }
+    const refused = onOutput === undefined ? undefined : handOver(child, onOutput)
+    const result = await child
+    if (refused?.error !== undefined) throw refused.error
+    if (!result.failed) return { stdout: result.stdout ?? '', stderr: result.stderr, milliseconds: result.durationMs }
     throw toError(argv, result)
   }
+}
+
+/** Gives where to look for what `onOutput` threw: that ends the tool. */
+function handOver(child: { readonly stdout: Readable; kill(): void }, onOutput: (piece: string) => void): { error: unknown } {
+  const refused: { error: unknown } = { error: undefined }
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    if (refused.error !== undefined) return
+    try {
+      onOutput(piece)
+    } catch (error) {
+      refused.error = error
+      child.kill()
+    }
+  })
+  return refused
 }
 
 function* inTurn(first: string, more: Iterable<string>): Generator<string, undefined> {

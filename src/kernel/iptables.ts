@@ -1,7 +1,7 @@
 // The text formats of iptables: what iptables-save prints, what iptables-restore complains about.
 import type { IpFamily } from '../model/address.ts'
-import { copyText } from '../model/text.ts'
 import type { Query } from './plan.ts'
+import { readSave } from './save-reader.ts'
 
 export type Backend = 'nft' | 'legacy'
 export type Table = 'nat' | 'filter'
@@ -68,52 +68,21 @@ export interface SavedText {
  * it alive, so who keeps one keeps a copy (`copyText`).
  */
 export function parseSave(output: string): readonly SavedChain[] {
-  return [...savedTexts(output)].map(chain => ({ name: chain.name, rules: rulesIn(chain) }))
+  const chains = new Map<string, string[]>()
+  readSave(output, {
+    chain: name => void chains.set(name, []),
+    rules: (name, text) => {
+      const rules = chains.get(name)
+      for (const rule of rulesIn({ name, text })) rules?.push(rule)
+    },
+  })
+  return [...chains].map(([name, rules]) => ({ name, rules }))
 }
 
 /** The rules of a chain, as views of its text. */
 export function rulesIn({ name, text }: SavedText): readonly string[] {
   const before = `-A ${name} `.length
   return text === '' ? [] : text.split('\n').map(line => line.slice(before))
-}
-
-/** As `parseSave`, with no look at the single rules: of 170,000 nearly all are only compared. Texts are views of the whole output. */
-export function savedTexts(output: string): readonly SavedText[] {
-  const chains = new Map<string, { name: string; text: string }>()
-  for (let start = 0; start < output.length; ) {
-    const stop = endOfLine(output, start)
-    if (output.startsWith('-A ', start)) {
-      const name = output.slice(start + 3, endOfWord(output, start + 3, stop))
-      const end = endOfChain(output, stop, `-A ${name} `)
-      const chain = chains.get(name)
-      const text = output.slice(start, end)
-      if (chain !== undefined) chain.text = chain.text === '' ? text : `${chain.text}\n${text}`
-      start = end + 1
-    } else {
-      const before = output.startsWith(':', start) ? 1 : /^-[NP] /.test(output.slice(start, start + 3)) ? 3 : 0
-      const name = output.slice(start + before, endOfWord(output, start + before, stop))
-      if (before > 0) chains.set(name, { name: copyText(name), text: '' })
-      start = stop + 1
-    }
-  }
-  return [...chains.values()]
-}
-
-/** A chain's rules come one after the other. */
-function endOfChain(output: string, endOfFirst: number, before: string): number {
-  let end = endOfFirst
-  while (output.startsWith(before, end + 1)) end = endOfLine(output, end + 1)
-  return end
-}
-
-function endOfLine(output: string, from: number): number {
-  const newline = output.indexOf('\n', from)
-  return newline === -1 ? output.length : newline
-}
-
-function endOfWord(output: string, from: number, endOfLine: number): number {
-  const space = output.indexOf(' ', from)
-  return space === -1 || space > endOfLine ? endOfLine : space
 }
 
 /** The chain that a rule jumps or goes to; undefined for none or a built-in target (which the caller tells apart by name). */

@@ -72,6 +72,14 @@ export interface Change<Desired, Observed> {
   readonly sweep: boolean
 }
 
+/** What the one query of a mode prints becomes Observed. */
+export interface Reading<Observed> {
+  /** The next piece, cut anywhere. */
+  take(piece: string): void
+  /** After the last piece. */
+  end(): Observed
+}
+
 /**
  * `Desired` is what we want, `Observed` what the kernel holds; neither is looked into outside the mode's folder.
  * `render`, `diff`, `confirm` and `hold` consume the states that they are given: the caller keeps only what comes back, so that a
@@ -83,6 +91,8 @@ export interface Mode<Desired, Observed> {
   queries(extent: Extent): readonly Query[]
   /** What the kernel says; `outputs` are the standard outputs of `queries(extent)`, in order. */
   parse(outputs: readonly string[], extent: Extent, aliases: Aliases): Observed
+  /** The same while the tool prints it, so that nothing waits for one long look at 25 MB. Only where `queries(extent)` is one query. */
+  reading?(extent: Extent, aliases: Aliases): Reading<Observed> | undefined
   /** What we want after `scope` changed. */
   render(desired: Desired | undefined, scope: Scope, input: RenderInput): Desired
   /** What to do so that the kernel holds what we want for `touched`. */

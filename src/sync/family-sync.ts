@@ -15,6 +15,7 @@ import type { FamilySyncOptions, PassInput } from './pass-input.ts'
 import { Passes } from './passes.ts'
 import { Quarantine } from './quarantine.ts'
 import { ReadAhead } from './read-ahead.ts'
+import { readKernel } from './read-kernel.ts'
 import { syncReport } from './report.ts'
 
 export class FamilySync<Desired, Observed> {
@@ -172,9 +173,8 @@ export class FamilySync<Desired, Observed> {
     this.#ahead.begin(() => this.#read('everything', signal))
   }
 
-  async #read(extent: Extent, signal?: AbortSignal): Promise<Observed> {
-    const { mode, exec } = this.#options
-    return mode.parse(await runQueries(mode.queries(extent), exec, signal), extent, this.#aliases)
+  #read(extent: Extent, signal?: AbortSignal): Promise<Observed> {
+    return readKernel({ ...this.#options, extent, aliases: this.#aliases, signal })
   }
 
   /** After an incomplete sweep, and with an unknown kernel, everything is compared. */

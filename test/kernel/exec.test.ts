@@ -42,6 +42,25 @@ describe('a command that works', () => {
     const pieces = Array.from({ length: 40 }, (_, index) => `${index} ${'y'.repeat(100_000)}\n`)
     assert.ok((await exec({ argv: ['cat'], input: 'first\n', more: pieces })).stdout === `first\n${pieces.join('')}`)
   })
+  it('hands its output over in pieces as it comes, characters whole, and keeps none of it', async () => {
+    const pieces: string[] = []
+    const input = 'née → 例\n'.repeat(100_000)
+    const { stdout } = await exec({ argv: ['cat'], input, onOutput: piece => pieces.push(piece) })
+    assert.equal(stdout, '')
+    assert.ok(pieces.length > 1)
+    assert.ok(pieces.join('') === input)
+  })
+  it('ends where its output is refused, with the reason', async () => {
+    const refuse = (): never => {
+      throw new RangeError('not this')
+    }
+    await assert.rejects(exec({ argv: ['sh', '-c', 'while echo x; do :; done'], onOutput: refuse }), new RangeError('not this'))
+  })
+  it('fails as any other while its output is handed over', async () => {
+    const onOutput = (): void => {}
+    await assert.rejects(exec({ argv: ['no-such-program'], onOutput }), { name: 'CommandError', failure: 'not found' })
+    await assert.rejects(exec({ argv: ['sh', '-c', 'echo x; exit 3'], onOutput }), { name: 'CommandError', failure: 'failed' })
+  })
   it('is ended by its signal, which is an error', async () => {
     const stop = new AbortController()
     const running = exec({ argv: ['sleep', '60'], signal: stop.signal })

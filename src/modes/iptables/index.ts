@@ -9,7 +9,7 @@ import { confirm } from '../rules/confirm.ts'
 import { difference, isWrittenWhole } from '../rules/diff.ts'
 import { driftOf, learnAliases } from '../rules/drift.ts'
 import { feed } from '../rules/feed.ts'
-import { parseTables } from '../rules/parse.ts'
+import { parseTables, tablesReading } from '../rules/parse.ts'
 import { ruleCounts } from '../rules/rule-counts.ts'
 import type { Observed } from '../rules/state.ts'
 import { iptablesRoles } from './base-chains.ts'
@@ -29,6 +29,7 @@ export function iptablesMode(family: IpFamily, tools: IptablesTools): IptablesMo
     family,
     queries: extent => queries(extent, tools),
     parse: (outputs, extent, aliases) => parseTables(sections(outputs, extent), aliases, iptablesRoles),
+    reading: (extent, aliases) => (queries(extent, tools).length === 1 ? tablesReading(aliases, iptablesRoles) : undefined),
     render: (desired, scope, input) => render({ desired, scope, input, family }),
     diff: change => {
       if (change.touched === 'everything') keepCommentsOfKernel(change.desired, change.observed)

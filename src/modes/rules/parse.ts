@@ -1,5 +1,6 @@
 // What iptables-save (or `iptables -S CHAIN`) printed → Observed.
-import { rulesIn, type SavedText, savedTexts, type Table, targetOf } from '../../kernel/iptables.ts'
+import { rulesIn, type SavedText, type Table, targetOf } from '../../kernel/iptables.ts'
+import { readSave, type SavedLines, SaveReader } from '../../kernel/save-reader.ts'
 import { copyText } from '../../model/text.ts'
 import type { Aliases } from '../mode.ts'
 import { type ChainRoles, isEntryChain } from './chains.ts'
@@ -20,10 +21,31 @@ export function parseTables(
   aliases: Aliases,
   roles: ChainRoles,
 ): Observed {
+  const parse = (table: Table): ObservedTable => {
+    const reader = new TableReader(table, { aliases, roles })
+    readSave(output[table], reader)
+    return reader.end()
+  }
+  return { nat: parse('nat'), filter: parse('filter'), services: new Map() }
+}
+
+/** The same of one iptables-save, while it is printed: `take` gets its pieces in order, and nothing of them is kept but what `end` gives. */
+export function tablesReading(aliases: Aliases, roles: ChainRoles): { take(piece: string): void; end(): Observed } {
+  const readers = { nat: new TableReader('nat', { aliases, roles }), filter: new TableReader('filter', { aliases, roles }) }
+  let reader: TableReader | undefined
+  const save = new SaveReader({
+    table: name => {
+      reader = name === 'nat' || name === 'filter' ? readers[name] : undefined
+    },
+    chain: name => reader?.chain(name),
+    rules: (name, text) => reader?.rules(name, text),
+  })
   return {
-    nat: parseTable('nat', savedTexts(output.nat), { aliases, roles }),
-    filter: parseTable('filter', savedTexts(output.filter), { aliases, roles }),
-    services: new Map(),
+    take: piece => save.take(piece),
+    end: () => {
+      save.end()
+      return { nat: readers.nat.end(), filter: readers.filter.end(), services: new Map() }
+    },
   }
 }
 
@@ -31,18 +53,61 @@ function emptyTable(): ObservedTable {
   return { leaves: new Map(), dispatch: new Map(), shared: new Map(), foreignReferences: new Map() }
 }
 
-function parseTable(table: Table, chains: readonly SavedText[], { aliases, roles }: Reading): ObservedTable {
-  const parsed = emptyTable()
-  const names = new Map(chains.map(({ name }) => [name, name]))
-  for (const chain of chains) {
-    const { name } = chain
+/** Each chain is understood when the last of its rules has come. */
+class TableReader implements SavedLines {
+  readonly #table: Table
+  readonly #reading: Reading
+  readonly #parsed = emptyTable()
+  /** Of all chains, each by itself: what keeps a name keeps this one. */
+  readonly #names = new Map<string, string>()
+  readonly #withoutRules = new Set<string>()
+  #current: { readonly name: string; text: string } | undefined
+
+  constructor(table: Table, reading: Reading) {
+    this.#table = table
+    this.#reading = reading
+  }
+
+  chain(name: string): void {
+    this.#names.set(name, name)
+    this.#withoutRules.add(name)
+  }
+
+  rules(view: string, text: string): void {
+    const current = this.#current
+    if (current?.name === view) {
+      current.text = `${current.text}\n${text}`
+      return
+    }
+    const name = this.#names.get(view)
+    if (name === undefined) return
+    this.#closeCurrent()
+    this.#withoutRules.delete(name)
+    this.#current = { name, text }
+  }
+
+  end(): ObservedTable {
+    this.#closeCurrent()
+    for (const name of this.#withoutRules) this.#parse({ name, text: '' })
+    return this.#parsed
+  }
+
+  #closeCurrent(): void {
+    if (this.#current !== undefined) this.#parse(this.#current)
+    this.#current = undefined
+  }
+
+  #parse(chain: SavedText): void {
+    const { aliases, roles } = this.#reading
+    const [table, parsed, { name }] = [this.#table, this.#parsed, chain]
     const kind = roles(table, name)
     const inOurWords = (): readonly string[] =>
       rulesIn(chain).map(rule => aliases.get(aliasKey(table, name, rule)) ?? copyText(rule))
     if (kind === 'leaf') {
       const digest = digestOfText(chain.text)
       const ours = (aliases.get(aliasKey(table, name, digest)) ?? digest) as Digest
-      parsed.leaves.set(name, { digest: ours, jumps: name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rulesIn(chain), names) })
+      const jumps = name.startsWith('KUBE-SEP-') ? [] : jumpsOf(rulesIn(chain), this.#names)
+      parsed.leaves.set(name, { digest: ours, jumps })
     } else if (kind === 'dispatch') {
       parsed.dispatch.set(name, parseDispatch(inOurWords(), hasTail(table, name)))
     } else {
@@ -50,7 +115,6 @@ function parseTable(table: Table, chains: readonly SavedText[], { aliases, roles
       for (const rule of rulesIn(chain)) noteForeignReference({ table, chain: name, rule, parsed, roles })
     }
   }
-  return parsed
 }
 
 /** The key of an alias: a rule of a dispatch or shared chain, or the digest of a leaf chain, as the kernel has it. */

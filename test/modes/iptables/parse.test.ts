@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { toolsOf } from '../../../src/kernel/iptables.ts'
 import { iptablesRoles } from '../../../src/modes/iptables/base-chains.ts'
 import { iptablesMode } from '../../../src/modes/iptables/index.ts'
-import { parseTables } from '../../../src/modes/rules/parse.ts'
+import { parseTables, tablesReading } from '../../../src/modes/rules/parse.ts'
 import { digestOf } from '../../../src/modes/rules/state.ts'
 import { endpoint, put, service, slice } from '../../support/cluster.ts'
 import { createHarness } from '../../sync/support/harness.ts'
@@ -12,6 +12,26 @@ import { createHarness } from '../../sync/support/harness.ts'
 const svc = 'KUBE-SVC-AAAAAAAAAAAAAAAA'
 const sep = 'KUBE-SEP-AAAAAAAAAAAAAAAA'
 const parseNat = (...lines: readonly string[]) => parseTables({ nat: lines.join('\n'), filter: '' }, new Map(), iptablesRoles).nat
+
+describe('tablesReading', () => {
+  it('gives what parseTables gives, wherever the save is cut, and heeds no other table', () => {
+    const nat = [
+      ...['*nat', ':KUBE-SERVICES - [0:0]', `:${svc} - [0:0]`, `:${sep} - [0:0]`, ':OTHERS - [0:0]'],
+      ...[`-A KUBE-SERVICES -d 10.96.0.1/32 -j ${svc}`, `-A ${svc} -j ${sep}`, `-A OTHERS -j ${svc}`, 'COMMIT'],
+    ]
+    const filter = ['*filter', ':INPUT ACCEPT [0:0]', ':KUBE-FORWARD - [0:0]', '-A INPUT -j KUBE-FORWARD', 'COMMIT']
+    const mangle = ['*mangle', `:${svc} - [0:0]`, `-A ${svc} -j ACCEPT`, 'COMMIT']
+    const save = [...nat, ...mangle, ...filter, ''].join('\n')
+    const expected = parseTables({ nat: nat.join('\n'), filter: filter.join('\n') }, new Map(), iptablesRoles)
+    assert.ok(expected.nat.foreignReferences.has(svc) && expected.filter.shared.has('INPUT'), 'there is something to compare')
+    for (let cut = 0; cut <= save.length; cut++) {
+      const reading = tablesReading(new Map(), iptablesRoles)
+      reading.take(save.slice(0, cut))
+      reading.take(save.slice(cut))
+      assert.deepEqual(reading.end(), expected, `cut at ${cut}`)
+    }
+  })
+})
 
 describe('parseTables', () => {
   it('keeps of a leaf chain its digest and where it leads', () => {

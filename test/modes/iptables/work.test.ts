@@ -79,6 +79,10 @@ function countingMode(mode: IptablesMode, counts: Counts): IptablesMode {
     render: (desired, scope, input) =>
       wantsCounted(mode.render(desired, scope, { ...input, decisions: new CountingMap(input.decisions, counts.decisions) })),
     parse: (outputs, extent, aliases) => holdsCounted(mode.parse(outputs, extent, aliases)),
+    reading: (extent, aliases) => {
+      const reading = mode.reading?.(extent, aliases)
+      return reading && { take: piece => reading.take(piece), end: () => holdsCounted(reading.end()) }
+    },
     confirm: change => holdsCounted(mode.confirm(change)),
   }
 }
