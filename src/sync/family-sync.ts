@@ -41,7 +41,7 @@ export class FamilySync<Desired, Observed> {
     this.#decisions = options.decisions ?? new Map()
     const { mode, exec, now, wall = Date.now, earlierDrains = new Map() } = options
     this.#quarantine = new Quarantine(mode)
-    this.#ahead = new ReadAhead(now)
+    this.#ahead = new ReadAhead({ read: signal => this.#read('everything', signal), now })
     this.#drains = new DrainKeeper({ draining: mode.draining, exec, wall, earlier: earlierDrains })
   }
 
@@ -94,8 +94,8 @@ export class FamilySync<Desired, Observed> {
     const released = this.#quarantine.release(changed)
     this.#options.events.emit('passStarted', { family: this.family, scope })
     try {
-      const observed = this.#observed ?? (await this.#ahead.take()) ?? (await this.#read('everything'))
-      const desired = this.#render(scope, input)
+      // Neither needs the other: rendering takes no time where the tool takes longer to read.
+      const [observed, desired] = await Promise.all([this.#observed ?? this.#ahead.take(), this.#render(scope, input)])
       const applied = await this.#makeSo({ desired, observed, touched: scope, sweep: input.sweep }, input)
       this.#swept = input.sweep
       this.#remark(scope)
@@ -170,7 +170,7 @@ export class FamilySync<Desired, Observed> {
 
   /** For the first pass; ends where the signal aborts. */
   readAhead(signal: AbortSignal): void {
-    this.#ahead.begin(() => this.#read('everything', signal))
+    this.#ahead.begin(signal)
   }
 
   #read(extent: Extent, signal?: AbortSignal): Promise<Observed> {
@@ -186,7 +186,7 @@ export class FamilySync<Desired, Observed> {
     return { scope: everything ? 'everything' : changed, changed }
   }
 
-  #render(scope: Scope, { node, settings }: PassInput): Desired {
+  async #render(scope: Scope, { node, settings }: PassInput): Promise<Desired> {
     const { mode, cluster } = this.#options
     const decisions = updateDecisions({ decisions: this.#decisions, scope, cluster, family: mode.family, node })
     this.#withNodePorts.update(scope, this.#decisions)
@@ -255,7 +255,7 @@ export class FamilySync<Desired, Observed> {
     return {
       apply: async ({ without, touched }) => {
         const observed = await this.#read('everything')
-        let desired = this.#hold(this.#render('everything', input), observed)
+        let desired = this.#hold(await this.#render('everything', input), observed)
         for (const service of without) desired = mode.hold(desired, observed, service)
         const sweep = input.sweep && !touched
         const change = this.#keepDrains({ observed, desired, touched: touched ?? 'everything', sweep })
