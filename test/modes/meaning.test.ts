@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ipFamilies } from '../../src/model/address.ts'
+import type { Endpoint } from '../../src/model/endpoint.ts'
 import type { ServiceKey } from '../../src/model/objects.ts'
+import { endpointChain } from '../../src/modes/iptables/names.ts'
 import type { Drift } from '../../src/modes/mode.ts'
+import { endpoint, service, slice } from '../support/cluster.ts'
 import { modeNamed, type ProxyMode, surveyOf } from '../support/golden-kernel.ts'
 import { iptablesScenarioNames, ipvsScenarioNames, loadScenario } from '../support/scenario.ts'
+import { decisionsOf } from './ipvs/support.ts'
 
 const nothing = async () => ({ stdout: '', stderr: '', milliseconds: 0 })
 
@@ -92,6 +96,19 @@ describe('the meaning of a difference', () => {
       service: undefined,
     }
     assert.match(modeNamed('iptables', 'IPv4').meaning(drift, new Map()), /connections to 10\.96\.0\.1:80 may be dropped/)
+  })
+
+  it('of an endpoint that is gone from a list that may be divided says both ends that it may have', () => {
+    const pods = Array.from({ length: 65 }, (_, index) => endpoint(`10.244.1.${index + 1}`))
+    const decisions = decisionsOf([service(), slice({ endpoints: pods })])
+    const decision = decisions.get('default/web' as ServiceKey)?.[0]
+    assert.ok(decision !== undefined && decision.cluster.length === 65)
+    const of = (index: number): string => {
+      const what = `nat chain ${endpointChain(decision.servicePort, decision.cluster[index] as Endpoint)}`
+      return modeNamed('iptables', 'IPv4').meaning({ kind: 'missing', what, service: 'default/web' as ServiceKey }, decisions)
+    }
+    for (const index of [0, 64])
+      assert.match(of(index), /^one in 65 new .* goes to the endpoints whose rules follow, or, where none do, stays untranslated/)
   })
 
   it('of a Service that is not known any more is said all the same', () => {

@@ -6,7 +6,7 @@ import type { Decisions, Drift } from '../mode.ts'
 import { sharedMeaning, strangerMeaning } from '../rules/meaning.ts'
 import { type RulePlace, rulePlace } from '../rules/places.ts'
 import { externalWays, internalWay, nameOf } from '../ways.ts'
-import { isGroupOf } from './balancing.ts'
+import { isGroupOf, longestList } from './balancing.ts'
 import { rangeOf, rootOf } from './dispatch-chains.ts'
 import { clusterPolicyChain, endpointChain, externalChain, firewallChain, localPolicyChain } from './names.ts'
 
@@ -114,11 +114,15 @@ function endpointMeaning(
   return `${share} to ${nameOf(servicePort)}, that for endpoint ${hostPort}, ${fate}`
 }
 
-/** What finds nothing in the endpoint's chain returns to the policy's, and meets the rules of the endpoints that follow it there. */
+/**
+ * What finds nothing in the endpoint's chain returns to the policy's, and meets the rules of the endpoints that follow it there. Which one is last in a long
+ * list depends on whether that is divided.
+ */
 function goneFate(hostPort: string, { cluster, local }: Decision): string {
-  const lasts = [cluster, local]
-    .filter(endpoints => endpoints.some(each => each.hostPort === hostPort))
-    .map(endpoints => endpoints.at(-1)?.hostPort === hostPort)
+  const lists = [cluster, local].filter(endpoints => endpoints.some(each => each.hostPort === hostPort))
+  if (lists.some(({ length }) => length > longestList))
+    return 'goes to the endpoints whose rules follow, or, where none do, stays untranslated and reaches nothing'
+  const lasts = lists.map(endpoints => endpoints.at(-1)?.hostPort === hostPort)
   const untranslated = 'stays untranslated and reaches nothing'
   const onward = 'goes to the endpoints whose rules follow, which get more than their share'
   if (lasts.every(isLast => isLast)) return untranslated
