@@ -31,14 +31,22 @@ export function saveQuery(tools: IptablesTools): Query {
 
 /** One chain; much cheaper than the whole table on the nft backend. Fails where the chain does not exist. */
 export function chainQuery(tools: IptablesTools, table: Table, chain: string): Query {
-  return { argv: [tools.tool, '-t', table, '-S', chain] }
+  return { argv: [tools.tool, ...waitForLock(tools), '-t', table, '-S', chain] }
 }
 
-/**
- * --noflush: what is not named stays. --wait: the legacy backend's lock is shared with kubelet and network plugins.
- */
+/** All chains of a table with packet counters. */
+export function countedTableQuery(tools: IptablesTools, table: Table): Query {
+  return { argv: [tools.tool, ...waitForLock(tools), '-v', '-t', table, '-S'] }
+}
+
+/** --noflush: what is not named stays. */
 export function restoreArgv(tools: IptablesTools): readonly string[] {
-  return tools.backend === 'legacy' ? [tools.restore, '--noflush', '--wait', '10'] : [tools.restore, '--noflush']
+  return [tools.restore, '--noflush', ...waitForLock(tools)]
+}
+
+/** Seconds. The legacy backend's lock is shared with kubelet and network plugins, and without a limit iptables 1.8.9 waits for ever, to list rules too. */
+function waitForLock({ backend }: IptablesTools): readonly string[] {
+  return backend === 'legacy' ? ['--wait', '10'] : []
 }
 
 /** The part of an iptables-save output that is about one table; empty where it has none. */

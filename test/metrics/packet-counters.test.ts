@@ -45,7 +45,7 @@ describe('packet counters of the rules', () => {
     const outputs = [forward, jump(top, middle), jump(middle, leaf), rules]
     assert.deepEqual(parsePacketCounters(outputs), { invalidDropped: 7, localhostNodePortsAccepted: 6 })
 
-    assert.deepEqual(follow([forward, jump(top, middle)], 'legacy'), ['iptables-legacy -v -t nat -S'])
+    assert.deepEqual(follow([forward, jump(top, middle)], 'legacy'), ['iptables-legacy --wait 10 -v -t nat -S'])
     const table = [jump(top, middle), jump(middle, leaf), rules].join('')
     assert.deepEqual(follow([table], 'legacy'), [])
     assert.deepEqual(parsePacketCounters([forward, jump(top, middle), table]), {

@@ -1,6 +1,6 @@
 // What kube-proxy counts by nfacct objects, from the packet counters that the same two kinds of rules have anyway.
 // A rule that is rewritten begins at 0 again, as the counter of a process that was restarted does.
-import { chainQuery, type IptablesTools } from '../../kernel/iptables.ts'
+import { chainQuery, countedTableQuery, type IptablesTools } from '../../kernel/iptables.ts'
 import type { Query } from '../../kernel/plan.ts'
 import type { PacketCounts } from '../mode.ts'
 
@@ -14,7 +14,7 @@ export function nextPacketCounterQueries(outputs: readonly string[], tools: Ipta
   if (below.length === 0) return []
   if (tools.backend === 'nft') return [...new Set(below)].map(chain => verbose(chainQuery(tools, 'nat', chain)))
   const isFirst = outputs.some(output => output.startsWith('-N KUBE-FORWARD'))
-  return isFirst ? [{ argv: [tools.tool, '-v', '-t', 'nat', '-S'] }] : []
+  return isFirst ? [countedTableQuery(tools, 'nat')] : []
 }
 
 export function parsePacketCounters([forward = '', nodePorts = '', ...tree]: readonly string[]): PacketCounts {
