@@ -1,5 +1,4 @@
 // One scenario, part after part: a cluster of one size and a node that follows it with one backend.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterSize, Measurement, Part } from './figures.ts'
 import { measureChanges, measureChurn } from './parts/change.ts'
 import { checkSameRules, measureCold } from './parts/cold.ts'
@@ -10,7 +9,6 @@ import { World } from './world.ts'
 
 const churnPerSecond = 50
 const probes = 10
-const afterStartMs = 10_000
 
 export interface RunOptions {
   readonly extent: Extent
@@ -38,8 +36,6 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     daemon = restarted.daemon
     measurements.push(...restarted.measurements)
   }
-  // What a start leaves for later is a matter of the start: the first change within a second of it takes up to half a second more.
-  if (has('change', 'churn')) await delay(afterStartMs)
   // What changed for the memory's sake changed behind the twin's back.
   const twinIsBehind = has('memory') && memoryChanges(size, options).changes > 0
   if (twinIsBehind)
