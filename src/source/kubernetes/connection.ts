@@ -59,33 +59,58 @@ export function createConnections(): Connections {
 }
 
 function createAgent({ server, tls, proxyUrl }: Access): HttpAgent {
-  const proxyEnv = proxyUrl === undefined ? undefined : { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl }
-  const options: AgentOptions = { keepAlive: true, timeout: unusedMs, ...(proxyEnv === undefined ? {} : { proxyEnv }) }
+  const { proxyEnv, timeout } =
+    proxyUrl === undefined
+      ? { proxyEnv: undefined, timeout: unusedMs }
+      : // The agent's limit is also that for the proxy's answer.
+        { proxyEnv: { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl }, timeout: connectTimeoutMs }
+  const options: AgentOptions = { keepAlive: true, timeout, ...(proxyEnv === undefined ? {} : { proxyEnv }) }
   return isTls(server) ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options)
 }
 
+/** Always settles: a request that waits for a proxy's tunnel has no socket yet, and then Node tells nobody of its end. */
 function send(agent: HttpAgent, { server }: Access, { path, method, headers, body, signal }: Sending): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const { pathname } = new URL(server)
   const url = new URL(`${pathname.replace(/\/$/, '')}${path}`, server)
   const asked = (isTls(server) ? httpsRequest : httpRequest)(url, { agent, method, headers, signal })
+  const end = (error: Error): void => {
+    asked.destroy(error)
+    reject(error)
+  }
   const giveUp = (after: number, what: string): NodeJS.Timeout =>
-    setTimeout(() => asked.destroy(new TooSlow(`${what} within ${after / 1000} s`)), after)
+    setTimeout(() => end(new TooSlow(`${what} within ${after / 1000} s`)), after)
+  const abort = (): void => end(signal.reason)
   const answering = giveUp(headersTimeoutMs, 'no answer')
   const connecting = giveUp(connectTimeoutMs, 'no connection')
+  const stopWaiting = (): void => {
+    ;[answering, connecting].forEach(clearTimeout)
+    signal.removeEventListener('abort', abort)
+  }
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
   asked.on('socket', (socket: Socket) => {
     socket.setKeepAlive(true, keepAliveAfterMs)
-    if (asked.reusedSocket) clearTimeout(connecting)
+    if (asked.reusedSocket || isConnected(socket)) clearTimeout(connecting)
     else socket.once(isTls(server) ? 'secureConnect' : 'connect', () => clearTimeout(connecting))
   })
-  asked.on('close', () => [answering, connecting].forEach(clearTimeout))
+  asked.on('close', () => {
+    stopWaiting()
+    // Where an answer is none: 101, which nobody asked for. Says nothing after any other end.
+    reject(new Error('the connection was closed without an answer'))
+  })
   asked.on('error', reject)
   asked.on('response', response => {
-    ;[answering, connecting].forEach(clearTimeout)
+    stopWaiting()
     resolve(response)
   })
   asked.end(body)
   return promise
+}
+
+/** A socket that comes through a tunnel comes when TLS is up. */
+function isConnected(socket: Socket & { readonly secureConnecting?: boolean }): boolean {
+  return !socket.connecting && socket.secureConnecting !== true
 }
 
 function isTls(server: string): boolean {
