@@ -1,4 +1,5 @@
 // Talking to a server under test, and listening to what observers say.
+import { randomInt } from 'node:crypto'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import type { ObserverLog } from '../../src/sync/subscribe.ts'
@@ -58,11 +59,16 @@ export async function occupy(port = 0, host?: string): Promise<{ readonly port: 
   return { port: address.port, close: () => new Promise(resolve => server.close(() => resolve())) }
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago; none of those that the kernel hands out by itself, to whoever asks next. */
 export async function freePort(): Promise<number> {
-  const { port, close } = await occupy()
-  await close()
-  return port
+  for (;;) {
+    const free = await occupy(randomInt(20_000, 32_000)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') throw error
+    })
+    if (free === undefined) continue
+    await free.close()
+    return free.port
+  }
 }
 
 export interface RecordedLog extends ObserverLog {
