@@ -80,7 +80,7 @@ export class Container implements AsyncDisposable {
         throw new Error(`ended (${this.ended}) without ${pattern}\n${this.lastLines()}`)
       return line
     }
-    return poll(found, { what: `output ${pattern}`, context: () => this.lastLines() })
+    return poll(found, { what: `output ${pattern}`, deadlineMs: 60_000, context: () => this.lastLines() })
   }
 
   /** Waits for its end and gives its exit status. */

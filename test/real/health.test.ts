@@ -190,13 +190,9 @@ async function failingSync(): Promise<void> {
     arguments: ['--iptables-backend', 'nft'],
     config: quick,
   })
-  const status = (path: string, wanted: number) =>
-    waitForAnswer({
-      daemon: switchyard,
-      namespace: node.namespace,
-      url: `http://127.0.0.1:10256${path}`,
-      holds: answer => answer.status === wanted,
-    })
+  const answer = (path: string, holds: (answer: AnswerInside) => boolean) =>
+    waitForAnswer({ daemon: switchyard, namespace: node.namespace, url: `http://127.0.0.1:10256${path}`, holds })
+  const status = (path: string, wanted: number) => answer(path, each => each.status === wanted)
   await status('/readyz', 200)
   await status('/healthz', 200)
   await assertMetrics(node)
@@ -204,9 +200,13 @@ async function failingSync(): Promise<void> {
   await toolbox.break('iptables-nft-restore', refuseEverything('no such kernel'))
   await switchyard.put('web.yaml', localService([ready('10.244.1.9')]))
   await status('/livez', 503)
-  const { families, healthy } = bodyOf(await status('/healthz', 503))
-  assert.deepEqual([families['IPv4']?.healthy, families['IPv6']?.healthy, healthy], [false, true, false])
-  assert.match((await status('/readyz', 503)).body, /"missing":\["IPv4: a change has been waiting for \d+ s"\]/)
+  // On a busy machine the same change waits in IPv6 too, but not for good.
+  const { families, healthy } = bodyOf(
+    await answer('/healthz', each => each.status === 503 && bodyOf(each).families['IPv6']?.healthy === true),
+  )
+  assert.deepEqual([families['IPv4']?.healthy, healthy], [false, false])
+  const ofIPv4Alone = /"missing":\["IPv4: a change has been waiting for \d+ s"\]/
+  await answer('/readyz', each => each.status === 503 && ofIPv4Alone.test(each.body))
   const check = await fetchInside(node.namespace, `http://127.0.0.1:${checkPort}/`)
   assert.ok(isAnswer(check))
   assert.deepEqual([check.status, weightOf(check)], [503, '1'], 'load balancers are told as well')

@@ -74,7 +74,7 @@ describe('a lab', () => {
   test('a load reports every failure with its time and reason', async () => {
     const agent = lab.agent('client')
     const { ipv4: address } = lab.pod('a')
-    const number = await agent.ask('startLoad', { protocol: 'TCP', address, port: 8080, timeoutMs: 300, perSecond: 100 })
+    const number = await agent.ask('startLoad', { protocol: 'TCP', address, port: 8080, timeoutMs: 15_000, perSecond: 100 })
     const attempts = (more: number) =>
       poll(async () => ((await agent.ask('loadAttempts', number)) >= more ? true : undefined), { what: `${more} connections` })
     await attempts(20)

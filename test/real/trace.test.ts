@@ -47,9 +47,19 @@ async function traced(lab: Lab, ...words: readonly string[]): Promise<TraceObjec
   return JSON.parse(stdout) as TraceObject
 }
 
-/** Who answers connections to the node port, and how many nobody does. */
-async function answers(lab: Lab, from: 'client' | 'node1' = 'client', address = lab.node.ipv4): Promise<readonly string[]> {
-  const target = { protocol: 'TCP', address, port: 30_008, timeoutMs: 500, count: 30, parallel: 8 } as const
+/** Where some get no answer, silence for this long is enough; where all do, none is waited for. */
+const silenceMs = 500
+
+interface Asking {
+  readonly from?: 'client' | 'node1'
+  readonly address?: string
+  readonly timeoutMs?: number
+}
+
+/** Who answers connections to the node port, and what others meet. */
+async function answers(lab: Lab, asking: Asking = {}): Promise<readonly string[]> {
+  const { from = 'client', address = lab.node.ipv4, timeoutMs = 15_000 } = asking
+  const target = { protocol: 'TCP', address, port: 30_008, timeoutMs, count: 30, parallel: 8 } as const
   const outcomes = await lab.agent(from).ask('connect', target)
   return [...new Set(outcomes.map(outcome => (outcome.ok ? outcome.name : outcome.reason)))].sort()
 }
@@ -62,15 +72,19 @@ async function parameters(lab: Lab, flags: readonly string[]): Promise<void> {
     [lab.plan.client.ipv4, 'node:30008'],
     ['node', '127.0.0.1:30008'],
   ] as const
-  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['answered', ['a', 'd']])
+  const atLoopback = { from: 'node1', address: '127.0.0.1' } as const
+  assert.deepEqual([await outcome(...loopback), await answers(lab, atLoopback)], ['answered', ['a', 'd']])
   await set('conf/all/route_localnet', 0)
-  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['dropped', ['timeout']])
+  assert.deepEqual(
+    [await outcome(...loopback), await answers(lab, { ...atLoopback, timeoutMs: silenceMs })],
+    ['dropped', ['timeout']],
+  )
   assert.deepEqual([await outcome(...outside), await answers(lab)], ['answered', ['a', 'd']])
   await set('conf/all/route_localnet', 1)
 
   await set('ip_forward', 0)
-  assert.deepEqual([await outcome(...outside), await answers(lab)], ['dropped', ['timeout']])
-  assert.deepEqual([await outcome(...loopback), await answers(lab, 'node1', '127.0.0.1')], ['answered', ['a', 'd']])
+  assert.deepEqual([await outcome(...outside), await answers(lab, { timeoutMs: silenceMs })], ['dropped', ['timeout']])
+  assert.deepEqual([await outcome(...loopback), await answers(lab, atLoopback)], ['answered', ['a', 'd']])
   const verify = await execa('ip', ['netns', 'exec', lab.node.namespace, program, 'verify', ...flags], { reject: false })
   assert.match(verify.stdout, /changed +kernel parameter net\.ipv4\.ip_forward: 0, expected 1/)
   await set('ip_forward', 1)
@@ -83,7 +97,7 @@ async function routes(lab: Lab, flags: readonly string[]): Promise<void> {
   assert.equal(outcome, 'partly answered')
   assert.match(summary.at(-1) ?? '', /no route to endpoint 10\.244\.2\.21:/)
   // The kernel limits how often it says unreachable.
-  const met = await answers(lab)
+  const met = await answers(lab, { timeoutMs: silenceMs })
   assert.ok(met.includes('a') && met.includes('unreachable') && !met.includes('d'), met.join(', '))
   await route('del')
 }
@@ -169,5 +183,5 @@ it('trace says why a node port answers, and why it does not when rules are missi
   await lab.run('node1', ['iptables-nft', '-I', 'FORWARD', '-s', '10.200.1.0/24', '-p', 'tcp', '--dport', '8080', '-j', 'DROP'])
   const blocked = await traced(lab, ...question, ...flags)
   assert.deepEqual([blocked.shares.dropped.toFixed(2), blocked.decidedBy?.where], ['0.50', 'filter chain FORWARD'])
-  assert.deepEqual(await answers(lab), ['refused', 'timeout'])
+  assert.deepEqual(await answers(lab, { timeoutMs: silenceMs }), ['refused', 'timeout'])
 })

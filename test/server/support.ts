@@ -1,4 +1,5 @@
 // Talking to a server under test, and listening to what observers say.
+import { randomInt } from 'node:crypto'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import type { ObserverLog } from '../../src/sync/subscribe.ts'
@@ -46,16 +47,31 @@ export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> 
   })
 }
 
-/** Someone else's program on a port: the given one, or a free one. Ends with `close`. */
-export async function occupy(port = 0, host?: string): Promise<{ readonly port: number; close(): Promise<void> }> {
+/**
+ * Someone else's program on a port: the given one, or a free one, but none of those that the kernel hands out by itself: when this one is over, a
+ * connection or a server of anybody could get it. Ends with `close`.
+ */
+export async function occupy(port = 0, host?: string): Promise<Occupied> {
+  for (;;) {
+    const occupied = await listenOn(port === 0 ? randomInt(20_000, 32_000) : port, host).catch((error: NodeJS.ErrnoException) => {
+      if (port !== 0 || error.code !== 'EADDRINUSE') throw error
+    })
+    if (occupied !== undefined) return occupied
+  }
+}
+
+export interface Occupied {
+  readonly port: number
+  close(): Promise<void>
+}
+
+async function listenOn(port: number, host: string | undefined): Promise<Occupied> {
   const server: Server = createServer(socket => socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve)
   })
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new TypeError('a TCP server has an address')
-  return { port: address.port, close: () => new Promise(resolve => server.close(() => resolve())) }
+  return { port, close: () => new Promise(resolve => server.close(() => resolve())) }
 }
 
 /** A port that was free a moment ago. */

@@ -1,10 +1,10 @@
 // Damage that somebody does to a node's kernel while the daemon stands still: `switchyard verify` names it, the daemon repairs, counts and logs it.
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
 import type { VerifiedDrift, VerifyObject } from '../../src/explain/verify-object.ts'
 import type { TestNode } from './daemon/node.ts'
 import { runOnce } from './daemon/run-once.ts'
 import type { Switchyard } from './daemon/switchyard.ts'
+import { whileStopped } from './daemon/while-stopped.ts'
 import { getIn } from './lab/http-get.ts'
 
 export interface Damage {
@@ -34,14 +34,9 @@ export async function isFoundAndRepaired(options: {
   readonly damages: readonly Damage[]
 }): Promise<void> {
   const { node, switchyard, flags, damages } = options
-  const { pid } = switchyard.daemon
-  assert.ok(pid !== undefined)
   const since = switchyard.mark()
   const wanted = damages.flatMap(({ finds }) => finds)
-  process.kill(pid, 'SIGSTOP')
-  try {
-    // A read that is under way would see half of the damage.
-    await switchyard.waitFor(async () => ((await livingChildren(pid)) === 0 ? true : undefined), 'the tools of the daemon to end')
+  await whileStopped(switchyard, async () => {
     await node.run(['sh', '-ec', damages.flatMap(({ does }) => does).join('\n')])
     const { exitStatus, said } = await runOnce({ node, arguments: ['verify', ...flags, '-o', 'json'] })
     assert.equal(exitStatus, 1, said.join('\n'))
@@ -53,9 +48,7 @@ export async function isFoundAndRepaired(options: {
       wanted.length,
       `other differences than those that were made:\n${JSON.stringify(drifts, undefined, 1)}`,
     )
-  } finally {
-    process.kill(pid, 'SIGCONT')
-  }
+  })
   await switchyard.waitFor(async () => ((await verification(node))?.clean === true ? true : undefined), 'a clean kernel')
   const isParameter = ({ what }: Finding): boolean => what.startsWith('kernel parameter ')
   const ofRules = wanted.filter(finding => !isParameter(finding) && finding.family === undefined)
@@ -76,20 +69,6 @@ export async function isFoundAndRepaired(options: {
     const name = what.split(/[ :]/)[2] ?? ''
     await switchyard.waitForLog(({ msg }) => msg.startsWith('someone changed') && msg.includes(name), { since })
   }
-}
-
-/** Programs that it has started to ask or feed the kernel: not the one that tells of addresses for as long as it lives, nor one that has ended. */
-async function livingChildren(parent: number): Promise<number> {
-  const numbers = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
-  const read = (number: string, file: string): Promise<string> => readFile(`/proc/${number}/${file}`, 'utf8').catch(() => '')
-  const living = await Promise.all(
-    numbers.map(async number => {
-      const stat = await read(number, 'stat')
-      const [state, of] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return Number(of) === parent && state !== 'Z' && !(await read(number, 'cmdline')).includes('monitor')
-    }),
-  )
-  return living.filter(Boolean).length
 }
 
 function assertFound(title: string, finding: Finding, drifts: readonly VerifiedDrift[]): void {

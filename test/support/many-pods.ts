@@ -47,7 +47,7 @@ export class ManyPods implements AsyncDisposable {
 
 function whoAnswers(address: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port, timeout: 2000 })
+    const socket = connect({ host: address, port, timeout: 15_000 })
     socket.once('timeout', () => socket.destroy(new Error('silence')))
     socket.once('error', reject)
     socket.once('data', data => {

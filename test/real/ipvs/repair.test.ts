@@ -6,6 +6,7 @@ import { eventually } from '../../support/daemon/eventually.ts'
 import { createNode, type TestNode } from '../../support/daemon/node.ts'
 import { web } from '../../support/daemon/objects.ts'
 import { manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
+import { whileStopped } from '../../support/daemon/while-stopped.ts'
 import { comparableRules, comparableServers, comparableSets } from '../../support/ipvs-compare.ts'
 import { type IpvsKernel, ipvsKernelOf } from '../../support/ipvs-kernel.ts'
 import { loadBalanced } from '../../support/ipvs-service.ts'
@@ -159,7 +160,7 @@ describe('what ipvs mode has in the kernel, and someone else changes,', { concur
   for (const { title, does, says } of vandalism) {
     it(`is repaired: ${title}`, async () => {
       const since = switchyard.mark()
-      await shell(...does)
+      await whileStopped(switchyard, () => shell(...does))
       const { msg, drifts } = await switchyard.waitForLog(/^someone changed the kernel's IPv4 rules/, { since })
       for (const words of says) assert.ok(msg.includes(words), `the log does not say: ${words}\n${msg}`)
       assert.equal(drifts, says.length)

@@ -7,6 +7,7 @@ import { web } from '../../support/daemon/objects.ts'
 import { chainFor, chainsOf, endpointChains } from '../../support/daemon/rules.ts'
 import { frequentChecks, manifestsOf, putManifest, type Switchyard, startSwitchyard } from '../../support/daemon/switchyard.ts'
 import { createToolbox, type Toolbox } from '../../support/daemon/toolbox.ts'
+import { whileStopped } from '../../support/daemon/while-stopped.ts'
 
 /** Chains of the Services default/web and default/other. */
 interface Names {
@@ -159,8 +160,12 @@ async function repairs(scene: Scene, { nat, filter, loses, says }: Vandalism): P
   const { backend, node, switchyard } = scene
   const mark = switchyard.mark()
   const table = (name: Table, lines: readonly string[] = []) => [`*${name}`, ...lines, 'COMMIT', ''].join('\n')
-  if (loses === undefined) await node.restore({ backend }, table('nat', nat?.(scene)) + table('filter', filter?.(scene)))
-  else await node.replaceTables({ backend }, loses.map(name => table(name)).join(''))
+  // One table is changed after the other: a look in between would see half of it.
+  await whileStopped(switchyard, () =>
+    loses === undefined
+      ? node.restore({ backend }, table('nat', nat?.(scene)) + table('filter', filter?.(scene)))
+      : node.replaceTables({ backend }, loses.map(name => table(name)).join('')),
+  )
   const { msg, level } = await switchyard.waitForLog(/^someone changed the kernel's IPv4 rules/, { since: mark })
   for (const words of says(scene)) assert.ok(msg.includes(words), `the log does not say: ${words}\n${msg}`)
   assert.equal(level, 'warn')

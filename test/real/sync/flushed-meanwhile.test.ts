@@ -63,8 +63,8 @@ async function begin(backend: Backend, resources: AsyncDisposableStack): Promise
 }
 
 async function check({ backend, node, switchyard }: Scene, { happens, says }: Meanwhile): Promise<void> {
-  await happens(node, backend)
   const mark = switchyard.mark()
+  await happens(node, backend)
   // The Service's dispatch rule is deleted by its text, which fails where there is no such rule.
   await switchyard.put('cluster.yaml', cluster([]))
   const wanted = [

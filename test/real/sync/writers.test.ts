@@ -104,7 +104,9 @@ async function kubeProxyDuringTakeover(): Promise<void> {
   const processId = join(node.directory, 'kube-proxy.pid')
   await toolbox.break(
     'iptables-nft-restore',
-    `[ -e ${processId} ] || { ${program} 1000 > /dev/null 2>&1 & echo $! > ${processId}; }\n`,
+    // Not before it has its name, by which it is found.
+    `[ -e ${processId} ] || { ${program} 1000 > /dev/null 2>&1 & echo $! > ${processId}
+      until [ "$(cat /proc/$!/comm)" = kube-proxy ]; do sleep 0.01; done; }\n`,
   )
   await node.restore({ backend: 'legacy' }, '*nat\n:KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]\nCOMMIT\n')
   const [, ...flags] = await switchyardFlags({ node, arguments: ['--iptables-backend', 'nft'] })

@@ -74,8 +74,8 @@ describe('a server that is older', () => {
     assert.equal(server.requests.filter(({ status }) => status === 422).length, 3)
     assert.deepEqual(follower.problems, [], 'an old server is no problem')
     await until(
-      () => server.watches('services') === 1,
-      () => 'Services are watched',
+      () => ['services', 'endpointslices', 'nodes'].every(plural => server.watches(plural) === 1),
+      () => 'all are watched',
     )
     assert.equal(server.requests.length, 9)
 

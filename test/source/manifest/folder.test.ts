@@ -341,13 +341,16 @@ describe('what cannot be read stays as it was', () => {
 
   it('when a file cannot be opened, as its link leads nowhere or to itself', async context => {
     const { follower, path, folder } = await following(context, { 'a.yaml': service('a') })
-    await rm(path('a.yaml'))
-    await symlink('nowhere.yaml', path('a.yaml'))
+    // In one stroke: for the moment in between there would be no file, which is another thing.
+    const linkTo = async (target: string): Promise<void> => {
+      await symlink(target, path('link'))
+      await rename(path('link'), path('a.yaml'))
+    }
+    await linkTo('nowhere.yaml')
     await eventually('the error', () => follower.said('error', /a\.yaml: is a symbolic link to a file that does not exist/) === 1)
     await caughtUp(follower, folder)
     assert.equal(follower.port('a'), 80)
-    await rm(path('a.yaml'))
-    await symlink('a.yaml', path('a.yaml'))
+    await linkTo('a.yaml')
     await eventually('the other error', () => follower.said('error', /a\.yaml: cannot be read \(ELOOP\)/) === 1)
     assert.equal(follower.port('a'), 80)
     await rm(path('a.yaml'))

@@ -31,9 +31,9 @@ test('counts outside of the uniform bounds are rarer than the false alarm, and t
   }
 })
 
-test('300 connections over three endpoints tell a half from a third', () => {
-  const { least, most } = uniformBounds(300, 3)
-  assert(least > 50 && most < 150, `${least} to ${most}`)
+test('400 connections over three endpoints tell a half from a third', () => {
+  const { least, most } = uniformBounds(400, 3)
+  assert(least > 67 && most < 200, `${least} to ${most}`)
 })
 
 test('the connections that reach every endpoint are as many as the union bound asks for', () => {

@@ -1,7 +1,7 @@
 // How often chance alone would fail a test: bounds for counts of random choices, so exact that no flow fails by bad luck.
 
-/** One false alarm in a million for each row; a run has a few hundred rows. */
-export const falseAlarm = 1e-6
+/** For each row: a run has about a thousand of them in all suites, so a false alarm comes once in ten million runs. */
+export const falseAlarm = 1e-10
 
 /**
  * The least number of connections after which each of `endpoints` equally likely endpoints was reached,
