@@ -5,6 +5,8 @@ import type { SyncEmitter } from '../sync/events.ts'
 
 /** Milliseconds without a change. */
 const quietMs = 1000
+/** Milliseconds: a shorter reading leaves less than it costs to look for. */
+const longReadingMs = 250
 
 /**
  * Until the first reading is compared nearly all that is made stays, and looking for garbage is in vain; from then on the heap grows by a fifth between
@@ -12,7 +14,7 @@ const quietMs = 1000
  */
 const flagsOnceSettled = ['--heap-growing-percent=20', '--flush-baseline-code', '--bytecode-old-age=1']
 
-/** Does nothing where Node was started without --expose-gc, as from a checkout. */
+/** Once after the start, and after each long reading. Does nothing where Node was started without --expose-gc, as from a checkout. */
 export function giveMemoryBack(events: SyncEmitter, { collect = collector(), setFlag = setFlagsFromString } = {}): void {
   if (collect === undefined) return
   let timer: NodeJS.Timeout | undefined
@@ -26,8 +28,8 @@ export function giveMemoryBack(events: SyncEmitter, { collect = collector(), set
       collect()
     }, quietMs).unref()
   }
-  events.on('checked', ({ extent }) => {
-    if (extent === 'everything') whenQuiet()
+  events.on('checked', ({ extent, milliseconds }) => {
+    if (extent === 'everything' && (!settled || milliseconds >= longReadingMs)) whenQuiet()
   })
   events.on('queued', () => {
     if (timer !== undefined) whenQuiet()

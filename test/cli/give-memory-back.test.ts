@@ -9,8 +9,8 @@ function setUp({ mock }: TestContext) {
   const events = createSyncEmitter()
   const done: string[] = []
   giveMemoryBack(events, { collect: () => void done.push('collected'), setFlag: flag => void done.push(flag) })
-  const checked = (extent: 'everything' | 'base'): void =>
-    void events.emit('checked', { family: 'IPv4', extent, drifts: 0, milliseconds: 1 })
+  const checked = (extent: 'everything' | 'base', milliseconds = 1000): void =>
+    void events.emit('checked', { family: 'IPv4', extent, drifts: 0, milliseconds })
   const queued = (): void => void events.emit('queued', { family: 'IPv4', scope: 'everything' })
   return { done, checked, queued, pass: (milliseconds: number) => mock.timers.tick(milliseconds) }
 }
@@ -30,6 +30,20 @@ describe('memory', () => {
     checked('everything')
     pass(5000)
     assert.deepEqual(done.slice(flags.length + 1), ['collected'])
+  })
+
+  it('is given back once after a short reading, which leaves little', context => {
+    const { done, checked, pass } = setUp(context)
+    const collections = (): number => done.filter(each => each === 'collected').length
+    checked('everything', 10)
+    pass(5000)
+    assert.equal(collections(), 1)
+    checked('everything', 10)
+    pass(5000)
+    assert.equal(collections(), 1)
+    checked('everything', 1000)
+    pass(5000)
+    assert.equal(collections(), 2)
   })
 
   it('is given back when no change has come for a while', context => {
