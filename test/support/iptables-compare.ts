@@ -20,7 +20,7 @@ export function comparable(save: string): Readonly<Record<string, readonly strin
 
 /**
  * What the kernel would hold after iptables-restore --noflush of this input on top of nothing: a stand-in for unit tests, which
- * knows `:CHAIN`, `-A`, `-I` at the top, `-D` and `-X`. Gives iptables-save-like text of one table.
+ * knows `:CHAIN`, `-N`, `-A`, `-I` at the top, `-D` and `-X`. Gives iptables-save-like text of one table.
  */
 export function restored(input: string, table: 'nat' | 'filter'): string {
   const builtins = { nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'], filter: ['INPUT', 'FORWARD', 'OUTPUT'] }[table]
@@ -29,9 +29,9 @@ export function restored(input: string, table: 'nat' | 'filter'): string {
   for (const line of input.split('\n')) {
     if (line.startsWith('*')) current = line.slice(1)
     if (current !== table || line === '' || line.startsWith('*') || line === 'COMMIT') continue
-    const [, command = '', chain = '', rule = ''] = /^(:|-[AIDX] )(\S+) ?(.*)$/.exec(line) ?? []
+    const [, command = '', chain = '', rule = ''] = /^(:|-[AIDNX] )(\S+) ?(.*)$/.exec(line) ?? []
     const rules = chains.get(chain)
-    if (command === ':') chains.set(chain, [])
+    if (command === ':' || (command === '-N ' && rules === undefined)) chains.set(chain, [])
     else if (rules === undefined) throw new Error(`no chain ${chain}: ${line}`)
     else if (command === '-A ') rules.push(rule)
     else if (command === '-I ') rules.unshift(rule)

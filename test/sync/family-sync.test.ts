@@ -96,6 +96,25 @@ describe('a pass', () => {
     await settled(harness)
   })
 
+  it('empties no chain of others that they make between the reading and the writing', async () => {
+    const harness = createHarness()
+    harness.change(put(web), put(pods('10.244.1.1')))
+    harness.kernel.before = ([tool]) => {
+      if (!tool?.endsWith('-restore')) return
+      harness.kernel.before = () => {}
+      harness.kernel.edit('filter', ':KUBE-FIREWALL - [0:0]', '-A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP')
+    }
+    await harness.pass()
+    const rules = harness.kernel.rules('filter', 'KUBE-FIREWALL') ?? []
+    assert.ok(rules.includes('-m mark --mark 0x8000/0x8000 -j DROP'), rules.join())
+    assert.ok(
+      rules.some(rule => rule.includes('block incoming localnet')),
+      rules.join(),
+    )
+    assert.match(harness.kernel.save(), /10\.244\.1\.1:8080/)
+    await settled(harness)
+  })
+
   it('compares everything where settings or facts changed', async () => {
     const harness = createHarness()
     await harness.programmed(put(web), put(pods('10.244.1.1')))

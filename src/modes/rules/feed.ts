@@ -63,7 +63,10 @@ function why({ fixed, leaves, dispatch, shared, deletions }: Difference): string
 
 function filterAdditions(difference: Difference): Chunk[][] {
   return block('filter', [
-    ...declare(difference.createShared.filter(({ table }) => table === 'filter').map(({ name }) => name)),
+    // Others fill it, and a declaration would empty it where they made it since it was read; this fails there, and it is read again.
+    ...difference.createShared
+      .filter(({ table }) => table === 'filter')
+      .map(({ name }) => ({ owner: undefined, lines: [`-N ${name}`] })),
     ...difference.fixed.filter(({ table }) => table === 'filter').map(chain => chainChunk(undefined, chain.name, chain.rules)),
     ...ofTable(difference.dispatch, 'filter').flatMap(change => [
       ...(change.create ? declare([change.chain]) : []),

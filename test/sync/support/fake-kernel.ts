@@ -1,6 +1,6 @@
 // One IP family of a kernel in memory, behind the commands that iptables mode runs: NAME-save, NAME-restore --noflush and NAME -t TABLE -S CHAIN.
 // It is as strict as the real one where that matters here: a block is atomic, earlier blocks stay, a rule may only jump to a chain that exists,
-// `-D` wants the rule, `-X` wants an empty chain that nobody jumps to. What it refuses besides, and how it words that, a test says.
+// `-D` wants the rule, `-N` a name that is free, `-X` an empty chain that nobody jumps to. What it refuses besides, and how it words that, a test says.
 import { CommandError, type CommandFailure, type CommandResult, type Exec } from '../../../src/kernel/exec.ts'
 import { type Table, tables, targetOf } from '../../../src/kernel/iptables.ts'
 
@@ -156,9 +156,11 @@ class Block {
   take(line: string, { number, refusal }: { readonly number: number; readonly refusal: Refusal | undefined }): void {
     if (refusal === 'line') this.#complain(`line ${number}: RULE_APPEND failed (Invalid argument): ${line}`)
     if (refusal === 'commit') this.#complain('COMMIT')
-    const [, command, chain = '', rule = ''] = /^(:|-[AIDX] )(\S+) ?(.*)$/.exec(line) ?? []
+    const [, command, chain = '', rule = ''] = /^(:|-[AIDNX] )(\S+) ?(.*)$/.exec(line) ?? []
     if (command === undefined) throw new Error(`the fake does not know: ${line}`)
     if (command === ':') this.#declare(chain)
+    else if (command === '-N ' && this.#chains.has(chain)) this.#complain(`line ${number} failed: Chain already exists.`)
+    else if (command === '-N ') this.#declare(chain)
     else if (!this.#chains.has(chain)) this.#complain(`line ${number}: CHAIN failed (No such file or directory): ${line}`)
     else if (command === '-X ') this.#delete(chain, number)
     else this.#edit({ command, chain, rule, number })
