@@ -12,17 +12,33 @@ export function decidedBy(branches: readonly Branch[]): TraceStep | null {
   return server ?? chooser(path, branches) ?? path.at(-1) ?? null
 }
 
-/** The chain that jumps to the one that translates. However deep it lies: what leads there may take any number of chains. */
+/**
+ * The chain that jumps to the one that translates, or, where that is one of several by chance, the one that chooses among those. However deep it lies: what
+ * leads there may take any number of chains.
+ */
 function chooser(path: readonly TraceStep[], branches: readonly Branch[]): TraceStep | undefined {
-  const index = path.findLastIndex(({ what }) => / -j DNAT /.test(` ${what}`))
-  const translating = path[index]
+  const translating = path.findLast(({ what }) => / -j DNAT /.test(` ${what}`))
   if (translating === undefined) return undefined
-  const target = translating.where.split(' ').at(-1)
-  const jump = path.slice(0, index).findLast(({ what }) => leadsTo(what, target))
+  const jump = jumpTo(translating, path)
   if (jump === undefined) return translating
-  const ways = branches.filter(each => each.path.some(({ where, what }) => where === jump.where && / -[jg] \S+$/.test(what)))
-  const choices = new Set(ways.flatMap(({ endpoint = [] }) => endpoint)).size
-  return choices === 1 ? jump : { where: jump.where, what: `one of ${choices} rules, by chance` }
+  const inGroup = endpointsBy(jump, branches)
+  const above = jumpTo(jump, path)
+  const inAll = above === undefined ? inGroup : endpointsBy(above, branches)
+  if (above !== undefined && inAll > inGroup)
+    return { where: above.where, what: `one of ${inAll} endpoints, by chance: a group of them, then one of the group` }
+  return inGroup === 1 ? jump : { where: jump.where, what: `one of ${inGroup} rules, by chance` }
+}
+
+/** The step before that leads to the chain of this one. */
+function jumpTo({ where }: TraceStep, path: readonly TraceStep[]): TraceStep | undefined {
+  const chain = where.split(' ').at(-1)
+  return path.findLast(({ what }) => leadsTo(what, chain))
+}
+
+/** How many endpoints the branches reach that jump on from the chain of this step. */
+function endpointsBy({ where }: TraceStep, branches: readonly Branch[]): number {
+  const ways = branches.filter(({ path }) => path.some(step => step.where === where && / -[jg] \S+$/.test(` ${step.what}`)))
+  return new Set(ways.flatMap(({ endpoint = [] }) => endpoint)).size
 }
 
 function leadsTo(rule: string, chain: string | undefined): boolean {

@@ -111,6 +111,21 @@ const objects = [web, webSlice, dns, timing]
 const local = { ...web, externalTrafficPolicy: 'Local' } as const satisfies Service
 
 describe('a trace', () => {
+  for (const [count, expected] of [
+    [3, 'one of 3 rules, by chance'],
+    [64, 'one of 64 rules, by chance'],
+    [100, 'one of 100 endpoints, by chance: a group of them, then one of the group'],
+    [1100, 'one of 1100 endpoints, by chance: a group of them, then one of the group'],
+  ] as const) {
+    it(`names the chain that decides among ${count} endpoints`, async () => {
+      const endpoints = Array.from({ length: count }, (_, index) => endpoint(`10.244.${100 + (index >> 8)}.${index & 255}`))
+      const { trace } = await inIptables({ objects: [web, slice({ ...webSlice, endpoints })] })
+      const { decidedBy } = trace('10.244.1.99', 'svc/web')
+      assert.match(decidedBy?.where ?? '', /^nat chain KUBE-SVC-[A-Z2-7]{16}$/)
+      assert.equal(decidedBy?.what, expected)
+    })
+  }
+
   it('tells endpoints with their chances, and why the others get nothing', async () => {
     const { trace } = await inIptables({ objects })
     const { candidates, others, verdict, shares, service: of, decidedBy, unsure, drifts } = trace('pod/web-2', 'svc/web')
