@@ -1,72 +1,74 @@
-// However many ask, the kernel is read at most once a second, and a failure is everybody's who shares it.
+// However many ask, the kernel is read at most once a second; no answer is older than its question; and a failure is everybody's who shares it.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import type { Inspection } from '../../src/sync/inspect.ts'
 import { SharedInspections } from '../../src/sync/shared-inspections.ts'
+import { createFakeClock } from './support/fake-clock.ts'
 
-function setUp() {
+function setUp(t: TestContext) {
+  const clock = createFakeClock(t)
   const reads: PromiseWithResolvers<readonly Inspection[]>[] = []
-  const time = { now: 0 }
-  const shared = new SharedInspections({ now: () => time.now })
+  const shared = new SharedInspections({ now: clock.now })
   shared.readBy(() => {
     const read = Promise.withResolvers<readonly Inspection[]>()
     reads.push(read)
     return read.promise
   })
-  return { reads, time, shared }
+  return { reads, clock, shared }
 }
 
-/** What waits for a promise that is settled has run. */
-const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-
 describe('SharedInspections', () => {
-  it('lets all who ask meanwhile share one read, however long it takes', async () => {
-    const { reads, time, shared } = setUp()
-    const first = shared.get()
-    time.now = 5000
-    const second = shared.get()
+  it('reads once for all who ask before it begins, and again for who asks later', async t => {
+    const { reads, clock, shared } = setUp(t)
+    const together = [shared.get(), shared.get()]
+    await clock.advance(5000)
+    const later = [shared.get(), shared.get()]
+    await clock.advance(100)
     assert.equal(reads.length, 1)
-    reads[0]?.resolve([])
-    assert.equal(await first, await second)
+    const [first, second] = [[], []]
+    reads[0]?.resolve(first)
+    for (const each of together) assert.equal(await each, first)
+    await clock.advance(60_000)
+    assert.equal(reads.length, 2)
+    reads[1]?.resolve(second)
+    for (const each of later) assert.equal(await each, second)
   })
 
-  it('reads again a second after the last read ended, not before', async () => {
-    const { reads, time, shared } = setUp()
+  it('reads again a second after the last read ended, not before', async t => {
+    const { reads, clock, shared } = setUp(t)
     void shared.get()
-    time.now = 100
+    await clock.advance(100)
     reads[0]?.resolve([])
-    await settled()
-    time.now = 1099
+    await clock.advance(500)
     void shared.get()
+    await clock.advance(499)
     assert.equal(reads.length, 1)
-    time.now = 1100
-    void shared.get()
+    await clock.advance(1)
     assert.equal(reads.length, 2)
   })
 
-  it('takes a quarter of the time at most where a read takes long', async () => {
-    const { reads, time, shared } = setUp()
+  it('takes a quarter of the time at most where a read takes long', async t => {
+    const { reads, clock, shared } = setUp(t)
     void shared.get()
-    time.now = 5000
+    await clock.advance(5000)
     reads[0]?.resolve([])
-    await settled()
-    time.now = 19_999
+    await clock.advance(0)
     void shared.get()
+    await clock.advance(14_999)
     assert.equal(reads.length, 1)
-    time.now = 20_000
-    void shared.get()
+    await clock.advance(1)
     assert.equal(reads.length, 2)
   })
 
-  it('gives a failure to all who share it, and reads again later', async () => {
-    const { reads, time, shared } = setUp()
-    const asked = [shared.get(), shared.get()]
+  it('gives a failure to all who share it, and reads again for others', async t => {
+    const { reads, clock, shared } = setUp(t)
+    const asked = [shared.get(), shared.get()].map(each => assert.rejects(each, /no such program/))
+    await clock.advance(0)
     reads[0]?.reject(new Error('no such program'))
-    for (const each of asked) await assert.rejects(each, /no such program/)
-    await assert.rejects(shared.get(), /no such program/)
-    assert.equal(reads.length, 1)
-    time.now = 1000
-    void shared.get()
-    assert.equal(reads.length, 2)
+    await Promise.all(asked)
+    const again = shared.get()
+    await clock.advance(1000)
+    reads[1]?.resolve([])
+    assert.deepEqual(await again, [])
   })
 })
