@@ -20,8 +20,19 @@ export interface Wishes {
 export const usage = `Usage: npm run bench [-- [PART ...] [SERVICESxENDPOINTS ...] [OPTION ...]]
        npm run bench -- report [FILE]
 
-Measures the daemon in network namespaces of its own, beside the tools' own time for the same rules ("floor").
-Parts: ${parts.join(', ')}; without any, all but ipvs.
+Measures the daemon in network namespaces of its own, beside the tools' own time for the same rules ("floor"). Waits a second before each
+measurement to see what else the machine does.
+
+Parts, without any all but ipvs:
+  cold       a node that has nothing is programmed
+  restart    the daemon ends and starts again over the same rules; floor: one iptables-save
+  change     one endpoint is replaced, a Service comes, a Service goes, until a client's connection shows it
+  churn      the same while 50 other changes a second come
+  memory     what the process keeps, after a start and after many changes
+  cpu        what the process uses at one change a second
+  dataplane  what a connection costs through a Service
+  ipvs       the first, second and third in ipvs mode; minutes where that needs user-mode Linux
+Sizes, without any 10, 1,000 and 10,000 Services of 5 endpoints: 1000x5 and so on. Both backends, unless one is named.
 
   --full            the sizes of docs/performance.md and more samples, which takes long
   --runs N          each part so many times
@@ -31,7 +42,7 @@ Parts: ${parts.join(', ')}; without any, all but ipvs.
   --profile FOLDER  the daemon writes CPU profiles there
   --node FLAG       for the daemon's Node, to try what it changes; again for more
 
-report makes docs/performance.md and its plots of the figures in FILE (docs/performance.json).
+report makes docs/performance.md and its plots anew, from the figures in FILE (docs/performance.json).
 `
 
 /** Throws an Error that says what was expected. */
@@ -64,7 +75,7 @@ export function parseWishes(argv: readonly string[]): Wishes {
     else if (word === '--out') wishes.out = nextOf(word)
     else if (word === '--profile') wishes.profile = nextOf(word)
     else if (word === '--node') wishes.nodeFlags.push(nextOf(word))
-    else throw new Error(`${word}: expected a part (${parts.join(', ')}), a size such as 1000x5 or an option`)
+    else throw new Error(`${word}: expected a part (${parts.join(', ')}), a size such as 1000x5 or an option (--help)`)
   }
   return wishes
 }

@@ -7,15 +7,30 @@ import { type Results, replaceFigures } from './figures.ts'
 export const figuresPrefix = 'figures: '
 
 export async function keepResults(path: string, { machine, figures }: Results): Promise<void> {
-  const before = await readResults(path).catch(() => undefined)
+  const before = await readResults(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
   const results: Results = { machine: before?.machine ?? machine, figures: replaceFigures(before?.figures ?? [], figures) }
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, resultsText(results))
 }
 
-/** Throws where there is none. */
+/** Throws where there is none (ENOENT), and where the file holds something else. */
 export async function readResults(path: string): Promise<Results> {
-  return JSON.parse(await readFile(path, 'utf8')) as Results
+  const text = await readFile(path, 'utf8')
+  const value = parsed(text)
+  if (typeof value !== 'object' || value === null || !('machine' in value) || !('figures' in value))
+    throw new Error(`${path}: these are no figures of npm run bench; name another file`)
+  return value as Results
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** A figure a line, so that a difference of two files can be read. */
