@@ -449,8 +449,8 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
     const silent = await runOnce({ node, arguments: ['verify'] })
     assert.equal(silent.exitStatus, 1)
     assert.match(silent.said.join('\n'), /nothing answers at 127\.0\.0\.1:10249 .* name the cluster's objects: --config FILE/)
-    await node.run(['ip', 'link', 'set', 'lo', 'down'])
-    const cutOff = await runOnce({ node, arguments: ['verify'] })
+    await using fresh = await createNode('fresh')
+    const cutOff = await runOnce({ node: fresh, arguments: ['verify'] })
     assert.match(
       cutOff.said.join('\n'),
       /there is no way to 127\.0\.0\.1:10249 .* is the loopback link up in this network namespace\?/,
