@@ -143,10 +143,12 @@ async function floorOf({ put, remove, service, until }: Step, { node, feeder }: 
 
 /** Replaces endpoints of Services that are no probes. */
 export class Churn {
+  /** Each its own: what an earlier one has written already would be no change. */
+  static #nextSeed = 7
   /** The last version of each slice. */
   readonly last = new Map<string, ApiObject>()
   readonly #world: World
-  readonly #random = generator(7)
+  readonly #random = generator(Churn.#nextSeed++)
   readonly #timer: NodeJS.Timeout
   #sent: Promise<unknown> = Promise.resolve()
   changes = 0
