@@ -99,10 +99,13 @@ async function noAnswer(at: string, error: unknown): Promise<string> {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `${at} takes connections and says nothing; is that port Switchyard's?`
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  if (code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL')
-    return `there is no way to ${at} (${code}): is the loopback link up in this network namespace? (ip link set lo up)`
   const writer = await findWriter().catch(() => undefined)
-  return `nothing answers at ${at}${code === undefined ? '' : ` (${code})`}; ${await whyNot(writer)}`
+  return `nothing answers at ${at}${code === undefined ? '' : ` (${code}${hintOf(code)})`}; ${await whyNot(writer)}`
+}
+
+function hintOf(code: string): string {
+  const isNoWay = ['ENETUNREACH', 'EADDRNOTAVAIL'].includes(code)
+  return isNoWay ? ': is the loopback link up in this network namespace? ip link set lo up' : ''
 }
 
 /** @param writer who claims to program this node. */

@@ -51,9 +51,7 @@ export function logSyncEvents(events: SyncEmitter, log: Logger): void {
       `someone changed the kernel's ${family} rules: ${named.join('; ')}${more}; repairing`,
     )
   })
-  events.on('driftRepaired', ({ family, drifts }) =>
-    log.info({ family, drifts }, `repaired ${drifts} ${drifts === 1 ? 'difference' : 'differences'} in ${family}`),
-  )
+  events.on('driftRepaired', ({ family, drifts }) => log.info({ family, drifts }, `repaired ${drifts} differences in ${family}`))
   events.on('aliasesLearned', ({ family, chains }) => {
     const some = chains.slice(0, mostNamed).join('; ')
     log.warn(

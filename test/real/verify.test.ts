@@ -453,7 +453,7 @@ describe('switchyard verify, in iptables mode,', { concurrency: false }, () => {
     const cutOff = await runOnce({ node: fresh, arguments: ['verify'] })
     assert.match(
       cutOff.said.join('\n'),
-      /there is no way to 127\.0\.0\.1:10249 .* is the loopback link up in this network namespace\?/,
+      /nothing answers at 127\.0\.0\.1:10249 \(ENETUNREACH: is the loopback link up in this network namespace\?/,
     )
     const missing = await runOnce({ node, arguments: ['plan', '--manifests', '/nonexistent'] })
     assert.equal(missing.exitStatus, 1)
