@@ -44,7 +44,7 @@ export function performancePage({ machine, figures }: Results): ReadonlyMap<stri
     '- **A restart** is one `iptables-save` and half as much again: while it runs the cluster is listed, decoded and rendered, and what it prints is understood as it comes.',
     '- **A reading of all rules**, each after a hundred times its own duration (two to three minutes), gives way to a change, but the fourth in a row is done to its end: a change that meets that',
     '  one waits for as long as `iptables-save` takes. One of the 600 changes at 10,000 × 5 did.',
-    "- **The processor**: at one change a second the kernel works for 5 to 12 % of a core at that check, the daemon's own part is 1 to 2 %, a third of it for readings and looks at the fixed chains.",
+    "- **The processor**: at one change a second the kernel works for up to 14 % of a core at that check, the daemon's own part is 1 to 2 %, a third of it for readings and looks at the fixed chains.",
     '- **Memory** is what is needed of the objects (endpoints, names, digests), 60 MB, and the pages of Node itself, 50 MB.',
     '',
     '## All figures',
