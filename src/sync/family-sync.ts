@@ -39,9 +39,9 @@ export class FamilySync<Desired, Observed> {
   constructor(options: FamilySyncOptions<Desired, Observed>) {
     this.#options = options
     this.#decisions = options.decisions ?? new Map()
-    const { mode, exec, now, wall = Date.now, earlierDrains = new Map() } = options
+    const { mode, exec, wall = Date.now, earlierDrains = new Map() } = options
     this.#quarantine = new Quarantine(mode)
-    this.#ahead = new ReadAhead({ read: signal => this.#read('everything', signal), now })
+    this.#ahead = new ReadAhead(signal => this.#read('everything', signal))
     this.#drains = new DrainKeeper({ draining: mode.draining, exec, wall, earlier: earlierDrains })
   }
 

@@ -59,12 +59,12 @@ export function createConnections(): Connections {
 }
 
 function createAgent({ server, tls, proxyUrl }: Access): HttpAgent {
-  const { proxyEnv, timeout } =
-    proxyUrl === undefined
-      ? { proxyEnv: undefined, timeout: unusedMs }
-      : // The agent's limit is also that for the proxy's answer.
-        { proxyEnv: { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl }, timeout: connectTimeoutMs }
-  const options: AgentOptions = { keepAlive: true, timeout, ...(proxyEnv === undefined ? {} : { proxyEnv }) }
+  const options: AgentOptions = {
+    keepAlive: true,
+    // Also the limit for a proxy's answer.
+    timeout: proxyUrl === undefined ? unusedMs : connectTimeoutMs,
+    ...(proxyUrl !== undefined && { proxyEnv: { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl } }),
+  }
   return isTls(server) ? new HttpsAgent({ ...options, ...tls }) : new HttpAgent(options)
 }
 
