@@ -25,7 +25,7 @@ export class SharedInspections<Found extends Inspection = Inspection> {
     this.#read = read
   }
 
-  /** Of after now: it begins a second after the one before has ended, or three times what that took where it is more. Rejects with what the read rejected with, and so do those who share it. */
+  /** A reading that has not begun yet: it begins a second after the one before has ended, or three times what that took where it is more. Rejects with what the read rejected with, and so do those who share it. */
   get(): Promise<readonly Found[]> {
     this.#next ??= this.#readInTurn()
     return this.#next
@@ -34,7 +34,7 @@ export class SharedInspections<Found extends Inspection = Inspection> {
   async #readInTurn(): Promise<readonly Found[]> {
     await this.#running
     const wait = this.#earliest - this.#now()
-    if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait))
+    if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait).unref())
     this.#next = undefined
     const startedAt = this.#now()
     const found = this.#read()
