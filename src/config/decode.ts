@@ -14,12 +14,20 @@ export interface DecodedFile<F extends Fields> {
   readonly findings: readonly Finding[]
 }
 
-export function decodeFile<F extends Fields>(document: ConfigDocument, fields: F): DecodedFile<F> {
+/** Another file, and its fields: for a field that somebody writes into the wrong one of two. */
+export interface OtherFile {
+  readonly fields: Fields
+  /** `switchyard.conf` */
+  readonly name: string
+}
+
+export function decodeFile<F extends Fields>(document: ConfigDocument, fields: F, other: OtherFile): DecodedFile<F> {
   const values = new Map<string, unknown>()
   const findings: Finding[] = []
   for (const { keys, value, field } of entriesOf(document.content, fields)) {
     const path = keys.join('.')
-    const outcome = field === undefined ? withoutField(keys, value, fields) : decodeValue(field.type, value, field.zeroIsUnset)
+    const outcome =
+      field === undefined ? withoutField({ keys, value }, fields, other) : decodeValue(field.type, value, field.zeroIsUnset)
     if (outcome === 'default') continue
     if ('value' in outcome) values.set(path, outcome.value)
     else findings.push({ ...outcome, path, line: document.lineOf(keys) })
@@ -72,13 +80,17 @@ function notAllowed(raw: unknown, allowed: string): Remark {
   return { severity: 'error', problem: `${show(raw)} is not allowed`, advice: `allowed: ${allowed}` }
 }
 
-function withoutField(keys: readonly string[], value: unknown, fields: Fields): Outcome {
+function withoutField({ keys, value }: Pick<Entry, 'keys' | 'value'>, fields: Fields, other: OtherFile): Outcome {
   const dotted = keys.some(key => key.includes('.'))
   if (!dotted && isSection(keys.join('.'), fields)) {
     return value === null ? 'default' : notAllowed(value, 'a section with fields of its own')
   }
-  const advice = dotted ? nestedForm(keys.join('.'), fields) : nearField(keys, fields)
+  const advice = dotted ? nestedForm(keys.join('.'), fields) : (ofOtherFile(keys.join('.'), other) ?? nearField(keys, fields))
   return { severity: 'warning', problem: 'there is no such field, it has no effect', advice: advice ?? 'remove it' }
+}
+
+function ofOtherFile(path: string, { fields, name }: OtherFile): string | undefined {
+  return Object.hasOwn(fields, path) || isSection(path, fields) ? `it is a field of ${name}` : undefined
 }
 
 function nestedForm(path: string, fields: Fields): string | undefined {

@@ -5,6 +5,7 @@ import { withBindDefaults } from './bind-defaults.ts'
 import { checkSettings, tolerateUnused } from './check.ts'
 import type { Config } from './config.ts'
 import { daemonConfig, type Settings } from './daemon-config.ts'
+import type { OtherFile } from './decode.ts'
 import { flagDefaults, hasConfigFile, withFlags } from './flag-settings.ts'
 import type { FlagValues } from './flags.ts'
 import { kubeProxyFields, kubeProxyKind } from './kube-proxy-fields.ts'
@@ -64,16 +65,19 @@ export function loadConfig({ flags, readFile, hostname }: LoadOptions): LoadedCo
   }
 }
 
+const kubeProxyFile: OtherFile = { fields: kubeProxyFields, name: 'the KubeProxyConfiguration' }
+const switchyardFile: OtherFile = { fields: switchyardFields, name: switchyardFileName }
+
 function readKubeProxyFile(flags: FlagValues, readFile: ReadFile): Files['kubeProxy'] {
   if (!hasConfigFile(flags)) return { ...noFile(kubeProxyFields), settings: flagDefaults() }
-  return readSettings({ path: flags.config, fields: kubeProxyFields, kind: kubeProxyKind, readFile })
+  return readSettings({ path: flags.config, fields: kubeProxyFields, other: switchyardFile, kind: kubeProxyKind, readFile })
 }
 
 function readSwitchyardFile(flags: FlagValues, readFile: ReadFile): Files['switchyard'] {
   const file = switchyardPath(flags)
   return file === undefined
     ? noFile(switchyardFields)
-    : readSettings({ ...file, fields: switchyardFields, kind: switchyardKind, readFile })
+    : readSettings({ ...file, fields: switchyardFields, other: kubeProxyFile, kind: switchyardKind, readFile })
 }
 
 /** The file of --switchyard-config has to be there, the one beside the KubeProxyConfiguration need not. */

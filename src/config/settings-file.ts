@@ -1,5 +1,5 @@
 // One configuration file → typed settings. `readFile` is the only way out.
-import { decodeFile } from './decode.ts'
+import { decodeFile, type OtherFile } from './decode.ts'
 import { defaultsOf, type Fields, type Origin, type SettingsOf } from './field.ts'
 import { isMapping } from './field-type.ts'
 import type { Finding } from './problem.ts'
@@ -26,11 +26,19 @@ export interface FileRequest<F extends Fields> {
   /** Where the file may be missing: then all is at its default. */
   readonly optional?: boolean
   readonly fields: F
+  readonly other: OtherFile
   readonly kind: { readonly apiVersion: string; readonly kind: string }
   readonly readFile: ReadFile
 }
 
-export function readSettings<F extends Fields>({ path, optional, fields, kind, readFile }: FileRequest<F>): SettingsFile<F> {
+export function readSettings<F extends Fields>({
+  path,
+  optional,
+  fields,
+  other,
+  kind,
+  readFile,
+}: FileRequest<F>): SettingsFile<F> {
   let text: string
   try {
     text = readFile(path)
@@ -39,7 +47,7 @@ export function readSettings<F extends Fields>({ path, optional, fields, kind, r
   }
   const { document, findings } = parseConfigFile(text, kind)
   if (document === undefined) return unusable(path, fields, findings)
-  const decoded = decodeFile(document, fields)
+  const decoded = decodeFile(document, fields, other)
   return {
     path,
     usable: true,

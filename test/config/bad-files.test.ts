@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
-import { header, lines, load, loadFile } from './support.ts'
+import { header, lines, load, loadFile, switchyardHeader } from './support.ts'
 
 suite('unknown fields are warned about and have no effect', () => {
   const rows: readonly (readonly [yaml: string, warning: string])[] = [
@@ -30,6 +30,18 @@ suite('unknown fields are warned about and have no effect', () => {
     ['conntrak: {min: 5}', '/etc/config.conf:3: conntrak: there is no such field, it has no effect; did you mean conntrack?'],
     ['__proto__: {mode: ipvs}', '/etc/config.conf:3: __proto__: there is no such field, it has no effect; remove it'],
     ['constructor: 1', '/etc/config.conf:3: constructor: there is no such field, it has no effect; remove it'],
+    [
+      'dispatch: linear',
+      '/etc/config.conf:3: dispatch: there is no such field, it has no effect; it is a field of switchyard.conf',
+    ],
+    [
+      'drain: {deadline: 5m}',
+      '/etc/config.conf:3: drain: there is no such field, it has no effect; it is a field of switchyard.conf',
+    ],
+    [
+      'ipvs: {unavailable: fallback}',
+      '/etc/config.conf:3: ipvs.unavailable: there is no such field, it has no effect; it is a field of switchyard.conf',
+    ],
     ['a.b: 1', '/etc/config.conf:3: a.b: there is no such field, it has no effect; remove it'],
   ]
   for (const [yaml, warning] of rows) {
@@ -40,6 +52,13 @@ suite('unknown fields are warned about and have no effect', () => {
       assert.deepEqual(loaded.effective, loadFile('').effective)
     })
   }
+})
+
+test('a field of the KubeProxyConfiguration in switchyard.conf is warned about', () => {
+  const loaded = load(['--switchyard-config=/etc/s.conf'], { '/etc/s.conf': `${switchyardHeader}mode: ipvs\n` })
+  assert.deepEqual(lines([...loaded.errors, ...loaded.warnings]), [
+    '/etc/s.conf:3: mode: there is no such field, it has no effect; it is a field of the KubeProxyConfiguration',
+  ])
 })
 
 suite('fields without meaning here', () => {
