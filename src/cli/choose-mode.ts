@@ -7,7 +7,8 @@ import { ipvsSchedulers } from '../model/ipvs-scheduler.ts'
 import type { Logger } from './log.ts'
 
 export type ChosenMode =
-  | { readonly mode: 'iptables' }
+  /** `insteadBecause`: ipvs mode is configured, and cannot work here. */
+  | { readonly mode: 'iptables'; readonly insteadBecause?: string }
   /** Not all is certain: `support` says which schedulers a Service may not ask for. */
   | { readonly mode: 'ipvs'; readonly support: IpvsSupport }
 
@@ -38,5 +39,5 @@ export async function chooseMode(options: {
     ? 'Running in iptables mode instead (ipvs.unavailable: fallback); /proxyMode says iptables'
     : "'switchyard run' runs in iptables mode instead (ipvs.unavailable: fallback), and so this is what is looked at"
   log.error(`${reason}. ${instead}`)
-  return { mode: 'iptables' }
+  return { mode: 'iptables', insteadBecause: reason }
 }

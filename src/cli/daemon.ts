@@ -75,7 +75,7 @@ async function follow(live: LiveConfig, log: Logger, stop: AbortSignal): Promise
     const onRepair = () => void events.emit('driftRepaired', { family: 'IPv4', drifts: 1 })
     const parameters = createIpvsParameters({ exec, sysctl, originals, kernelRelease: release(), log, onRepair })
     const mode = await startMode({ config, exec, events, parameters, log })
-    if (mode.name !== config.mode) live.runs(mode.name)
+    if (mode.name !== config.mode) live.runs(mode)
     live.onModeChange(changed => mode.change(changed))
     const ipvsSettings = () => (mode.name === 'ipvs' ? live.config.ipvs : undefined)
     keepIpvsParameters({ events, parameters, settings: ipvsSettings })

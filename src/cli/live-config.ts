@@ -4,9 +4,11 @@ import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { type Change, difference, type Kept, reloadedConfig } from '../config/difference.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { type NotInForce, notTaken, wrongFiles } from '../config/not-in-force.ts'
 import { formatProblem } from '../config/problem.ts'
 import { createFolderWatch, openInotify } from '../source/manifest/watch.ts'
 import type { Logger } from './log.ts'
+import type { RunningMode } from './mode-in-force.ts'
 
 export interface LiveConfigOptions {
   readonly loaded: LoadedConfig
@@ -17,14 +19,17 @@ export interface LiveConfigOptions {
 }
 
 /** Asked before another mode or scheduler is taken. Gives the mode that runs then; throws, with the reason, where it cannot work. */
-export type ModeGate = (config: Config) => Promise<Config['mode']>
+export type ModeGate = (config: Config) => Promise<RunningMode>
+
+const atNextStart = 'takes effect when Switchyard is restarted'
 
 const timing = { quietMs: 50, mostQuietMs: 1000, rescanMs: 30_000, blindRescanMs: 5_000 }
 
 export class LiveConfig {
   readonly #options: LiveConfigOptions
-  #modeGate: ModeGate = async ({ mode }) => mode
+  #modeGate: ModeGate = async ({ mode }) => ({ name: mode, insteadBecause: undefined })
   #kept: Kept = {}
+  #keptBecause = ''
   readonly #listeners: ((config: Config) => void)[] = []
   #loaded: LoadedConfig
   #config: Config
@@ -46,13 +51,24 @@ export class LiveConfig {
     return this.#loaded
   }
 
+  /** What the files ask for and is not done, and why. */
+  get notInForce(): readonly NotInForce[] {
+    const { loaded: started } = this.#options
+    const kept = { ...this.#loaded, effective: { ...this.#loaded.effective, ...this.#kept } }
+    return [
+      ...(this.#refused === '' ? [] : [wrongFiles(this.#refused)]),
+      ...difference(kept, this.#loaded).live.map(change => notTaken(change, this.#keptBecause)),
+      ...difference(started, this.#loaded).restart.map(change => notTaken(change, atNextStart)),
+    ]
+  }
+
   onChange(listener: (config: Config) => void): void {
     this.#listeners.push(listener)
   }
 
   /** What runs, where that is not what is configured. */
-  runs(mode: Config['mode']): void {
-    this.#kept = { mode }
+  runs(mode: RunningMode): void {
+    this.#keep(mode)
     this.#config = reloadedConfig(this.#options.loaded, this.#loaded, this.#kept)
   }
 
@@ -100,8 +116,7 @@ export class LiveConfig {
     for (const problem of fresh.warnings) log.warn(formatProblem(problem))
     const pending = new Set(difference(this.#options.loaded, fresh).restart.map(({ path }) => path))
     for (const { path, before, after } of restart) {
-      if (pending.has(path))
-        log.warn(`${path} changed from ${before} to ${after} in the file: takes effect when Switchyard is restarted`)
+      if (pending.has(path)) log.warn(`${path} changed from ${before} to ${after} in the file: ${atNextStart}`)
       else log.info(`${path} is back to ${after} in the file, which is in force`)
     }
     const gated = live.filter(({ path }) => path === 'mode' || path === 'ipvs.scheduler')
@@ -119,15 +134,22 @@ export class LiveConfig {
     try {
       const wished = reloadedConfig(this.#options.loaded, fresh)
       const running = await this.#modeGate(wished)
-      this.#kept = running === wished.mode ? {} : { mode: running }
+      if (running.name === wished.mode) this.#kept = {}
+      else this.#keep(running)
       return true
     } catch (error) {
       const what = changes.map(({ path, before, after }) => `${path} from ${before} to ${after}`).join(', ')
       const reason = error instanceof Error ? error.message : String(error)
       this.#options.log.error(`the change of ${what} is refused, what was in force stays: ${reason}`)
       this.#kept = { mode: this.#config.mode, 'ipvs.scheduler': this.#config.ipvs.scheduler }
+      this.#keptBecause = reason
       return false
     }
+  }
+
+  #keep({ name, insteadBecause = '' }: RunningMode): void {
+    this.#kept = { mode: name }
+    this.#keptBecause = insteadBecause
   }
 
   #refuse(reason: string): void {

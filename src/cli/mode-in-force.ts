@@ -12,15 +12,17 @@ import type { IpvsParameters } from './ipvs-parameters.ts'
 import type { Logger } from './log.ts'
 import { type PreparedModes, prepareModes } from './prepare-modes.ts'
 
-export interface ModeInForce {
-  readonly name: Config['mode']
+/** What runs, and why that is not what is configured, where it is not. */
+export type RunningMode = Pick<PreparedModes, 'name' | 'insteadBecause'>
+
+export interface ModeInForce extends RunningMode {
   readonly backend: Backend
   readonly modes: readonly AnyMode[]
   /** For the engine: what cleans up after ipvs mode, where another one is in force. */
   readonly retiring: (mode: AnyMode) => AnyMode | undefined
   readonly isAnythingLeft: () => Promise<boolean>
   /** Gives the mode that runs then. Throws where that of `config` cannot work here; then nothing has changed. */
-  change(config: Config): Promise<Config['mode']>
+  change(config: Config): Promise<RunningMode>
   /** Called when a change is prepared. */
   onChange(take: (modes: readonly AnyMode[]) => void): void
 }
@@ -50,6 +52,9 @@ export async function startMode(options: {
     get name() {
       return prepared.name
     },
+    get insteadBecause() {
+      return prepared.insteadBecause
+    },
     get backend() {
       return prepared.backend
     },
@@ -65,7 +70,7 @@ export async function startMode(options: {
       prepared = fresh
       for (const take of takers) take(fresh.modes)
       if (before !== fresh.name) log.info({ mode: fresh.name }, `mode ${before} gives way to mode ${fresh.name}`)
-      return fresh.name
+      return fresh
     },
     onChange: take => void takers.push(take),
   }

@@ -15,6 +15,8 @@ import type { Logger } from './log.ts'
 export interface PreparedModes {
   /** What runs: not what is configured, where that cannot work here and need not. */
   readonly name: Config['mode']
+  /** Why the configured mode cannot work here, where another one runs. */
+  readonly insteadBecause: string | undefined
   /** The iptables backend that rules go to. */
   readonly backend: Backend
   /** One for each family. */
@@ -41,6 +43,7 @@ export async function prepareModes(options: {
   const tools = families.map(family => ({ family, tools: toolsOf(family, backend) }))
   return {
     name: chosen.mode,
+    insteadBecause: chosen.mode === 'iptables' ? chosen.insteadBecause : undefined,
     backend,
     modes: tools.map(each => modeOf(chosen, each)),
     retiring: tools.map(each => retiringIpvsMode({ ...each, deadlineMs: options.config.ipvs.modeChangeDeadlineMs })),

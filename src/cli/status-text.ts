@@ -1,10 +1,10 @@
 // The status object → text for people. Pure: the same text for the same object. Ages count from the object's own time, since the daemon said it then.
 // What comes over the network, or from a tool's complaint, is shown without control characters: a terminal obeys those.
-import type { UnreadObject } from '../explain/unread.ts'
 import { count } from '../model/count.ts'
-import type { DrainStatus, FamilyStatus, ParameterStatus, Status, WatchStatus } from '../server/status-object.ts'
+import type { DrainStatus, FamilyStatus, Status, WatchStatus } from '../server/status-object.ts'
 import { plain } from './plain.ts'
 import { span } from './span.ts'
+import { statusProblems } from './status-problems.ts'
 import { type Cell, fittedTable, type Paint, table } from './table.ts'
 
 export interface Screen {
@@ -72,32 +72,10 @@ function families({ families: all, time }: Status, paint: Paint): string {
   )
 }
 
-/** What keeps the node from being as it should be. */
-function problems({ missing, families: all, parameters = [], source }: Status, paint: Paint): string {
-  const lines = [
-    ...missing.map(plain),
-    ...all.flatMap(familyProblems),
-    ...parameters.map(parameterText),
-    ...(source.unread ?? []).map(unreadText),
-    ...(source.unreadable
-      ? ['something cannot be read and has no earlier version: nothing stale is removed, since it may be its (the log names all)']
-      : []),
-  ]
-  return lines.map(line => `${paint('bad', '!')} ${line}`).join('\n')
-}
-
-function parameterText({ name, is, expected, meaning }: ParameterStatus): string {
-  return `kernel parameter ${plain(name)}: ${plain(is ?? 'absent')}, expected ${plain(expected)}: ${plain(meaning)}`
-}
-
-function unreadText({ where, problem, kept }: UnreadObject): string {
-  const fate = kept ? 'its last good version is in force' : 'nothing of it is in force'
-  return `${plain(where)} cannot be read: ${plain(problem)}; ${fate}`
-}
-
-function familyProblems({ family, failures, lastFailure }: FamilyStatus): readonly string[] {
-  const times = failures === 1 ? 'once' : `${failures} times in a row`
-  return failures === 0 ? [] : [`${family}: failed ${times}: ${plain(lastFailure ?? '')}`]
+function problems(status: Status, paint: Paint): string {
+  return statusProblems(status)
+    .map(problem => `${paint('bad', '!')} ${plain(problem)}`)
+    .join('\n')
 }
 
 function quarantined({ families: all }: Status, screen: Screen): string {

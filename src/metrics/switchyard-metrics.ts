@@ -10,6 +10,12 @@ export const switchyardMetrics = {
     labels: ['version', 'node_version', 'mode'],
   },
   ready: { name: 'switchyard_ready', type: 'gauge', help: 'What /readyz says: 1 ready, 0 not.', labels: [] },
+  settingsNotInForce: {
+    name: 'switchyard_settings_not_in_force',
+    type: 'gauge',
+    help: 'Settings that the configuration files ask for and that are not in force; files that are wrong count once. The status says which, and why.',
+    labels: [],
+  },
   oldestUnprogrammed: {
     name: 'switchyard_oldest_unprogrammed_change_seconds',
     type: 'gauge',

@@ -1,4 +1,5 @@
 // Moments of the sync → the status object, whenever somebody asks. Keeps what no other subscriber knows; health is asked for the rest.
+import type { NotInForce } from '../config/not-in-force.ts'
 import type { NodeHealth } from '../health/node-health.ts'
 import type { Backend } from '../kernel/iptables.ts'
 import type { IpFamily } from '../model/address.ts'
@@ -18,6 +19,8 @@ export interface NodeStatusOptions {
   readonly families: readonly IpFamily[]
   readonly node: string
   readonly mode: () => string
+  /** What the configuration files ask for and is not done. */
+  readonly notInForce: () => readonly NotInForce[]
   readonly backend: () => Backend
   /** Of Switchyard. */
   readonly version: string
@@ -101,7 +104,7 @@ export class NodeStatus {
   }
 
   object(): Status {
-    const { node, mode, backend, version, startedAt, health, clock } = this.#options
+    const { node, mode, notInForce, backend, version, startedAt, health, clock } = this.#options
     const missing = health.missing()
     return {
       apiVersion: statusVersion,
@@ -119,6 +122,9 @@ export class NodeStatus {
         return { name, is: is ?? null, expected, meaning: consequence }
       }),
       source: this.#sourceStatus(),
+      notInForce: notInForce().map(({ field, inFile, inForce, reason }) => {
+        return { field: field ?? null, inFile: inFile ?? null, inForce: inForce ?? null, reason }
+      }),
     }
   }
 

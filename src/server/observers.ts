@@ -2,6 +2,7 @@
 // Subscribes to named moments, so the flow does not know of it. Takes what the daemon is made of; `close` ends all of it.
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import type { NotInForce } from '../config/not-in-force.ts'
 import { announce, healthCheckNote, serverNote, startNote } from '../events/announce.ts'
 import type { Note } from '../events/note.ts'
 import { createPublisher, type Publisher } from '../events/publisher.ts'
@@ -43,7 +44,11 @@ import { traceHandler } from './trace-handler.ts'
 
 export interface ObserverOptions {
   /** What is in force, read anew whenever it is needed. Node name and addresses count as they are at the start. */
-  readonly live: { readonly config: Config; readonly loaded: Pick<LoadedConfig, 'effective' | 'flagValues'> }
+  readonly live: {
+    readonly config: Config
+    readonly loaded: Pick<LoadedConfig, 'effective' | 'flagValues'>
+    readonly notInForce: readonly NotInForce[]
+  }
   /** Before anything is emitted. */
   readonly events: SyncEmitter
   /** One for each family that is programmed. The families stay, the modes may change. */
@@ -112,7 +117,8 @@ export function startObservers(options: ObserverOptions): Observers {
   })
   const about = { node: nodeName, mode: () => live.config.mode, backend: options.backend, version, startedAt, source, unread }
   const parameters = (served: readonly ServedFamily[]) => wrongParametersFor(live.config, served)
-  const status = new NodeStatus({ ...about, families, parameters, health, clock })
+  const notInForce = () => live.notInForce
+  const status = new NodeStatus({ ...about, notInForce, families, parameters, health, clock })
   const services = new NodeServices({ modes, live, clock, unread })
   const ends = [
     latest.end,
@@ -130,6 +136,7 @@ export function startObservers(options: ObserverOptions): Observers {
   metrics.onCollect(() => {
     metrics.own.build.reset()
     metrics.own.build.set({ version, node_version: process.version, mode: live.config.mode }, 1)
+    metrics.own.settingsNotInForce.set(live.notInForce.length)
     metrics.own.ready.set(health.missing().length === 0 ? 1 : 0)
     metrics.own.healthCheckPorts.set({ state: 'open' }, checks.counts().open)
     metrics.own.healthCheckPorts.set({ state: 'failed' }, checks.counts().failed)

@@ -28,6 +28,17 @@ export interface Status {
   /** Kernel parameters that are not as they should be; as of the last sync, check or question. Absent where a Switchyard from before this field answers. */
   readonly parameters?: readonly ParameterStatus[]
   readonly source: SourceStatus
+  /** What the configuration files ask for and is not done. Absent where a Switchyard from before this field answers. */
+  readonly notInForce?: readonly SettingStatus[]
+}
+
+/** All but the reason is null where the changed files are wrong and refused as a whole. Values as a file would have them. */
+export interface SettingStatus {
+  /** `ipvs.scheduler`. */
+  readonly field: string | null
+  readonly inFile: string | null
+  readonly inForce: string | null
+  readonly reason: string
 }
 
 export interface ParameterStatus {

@@ -31,7 +31,8 @@ function start(initial: Settings) {
   }
   live.onModeChange(async config => {
     gate.asked.push(config)
-    return gate.answer(config)
+    const name = await gate.answer(config)
+    return { name, insteadBecause: name === config.mode ? undefined : 'no module ip_vs' }
   })
   const write = (settings: Settings): void => {
     file = { ...file, ...settings }
@@ -46,6 +47,8 @@ function start(initial: Settings) {
 const refusing = (reason: string) => (): never => {
   throw new Error(reason)
 }
+
+const modeStays = { field: 'mode', inForce: '"iptables"', inFile: '"ipvs"', reason: 'no module ip_vs' }
 
 describe('another mode in the file', () => {
   it('is in force when the gate lets it pass', async () => {
@@ -66,6 +69,10 @@ describe('another mode in the file', () => {
     await change({ mode: 'ipvs', ipvs: { scheduler: 'lc' } })
     assert.deepEqual([live.config.mode, live.config.traffic.ipvs.scheduler], ['iptables', 'rr'])
     assert.deepEqual(applied, [])
+    assert.deepEqual(live.notInForce, [
+      modeStays,
+      { field: 'ipvs.scheduler', inForce: '"rr"', inFile: '"lc"', reason: 'no module ip_vs' },
+    ])
     assert.match(said.join('\n'), /error: the change of mode from "?iptables"? to "?ipvs"?.* is refused.*no module ip_vs/)
   })
 
@@ -79,6 +86,7 @@ describe('another mode in the file', () => {
     assert.equal(live.config.mode, 'iptables')
     assert.equal(applied.length, 2)
     assert.equal(gate.asked.length, 1, 'it is not asked for again where it did not change')
+    assert.deepEqual(live.notInForce, [modeStays])
   })
 
   it('that was refused is tried when it is asked for again, and may be taken back', async () => {
@@ -88,8 +96,10 @@ describe('another mode in the file', () => {
     gate.answer = ({ mode }) => mode
     await change({ mode: 'iptables' })
     assert.equal(live.config.mode, 'iptables')
+    assert.deepEqual(live.notInForce, [])
     await change({ mode: 'ipvs' })
     assert.equal(live.config.mode, 'ipvs')
+    assert.deepEqual(live.notInForce, [])
   })
 
   it('that falls back to what can run here runs as that, also after other changes', async () => {
@@ -97,14 +107,16 @@ describe('another mode in the file', () => {
     gate.answer = () => 'iptables'
     await change({ mode: 'ipvs' })
     assert.equal(live.config.mode, 'iptables')
+    assert.deepEqual(live.notInForce, [modeStays])
     await change({ nodePortAddresses: ['10.0.0.0/8'] })
     assert.equal(live.config.mode, 'iptables')
   })
 
   it('that fell back at start is known as that', async () => {
     const { live, change } = start({ mode: 'ipvs' })
-    live.runs('iptables')
+    live.runs({ name: 'iptables', insteadBecause: 'no module ip_vs' })
     assert.equal(live.config.mode, 'iptables')
+    assert.deepEqual(live.notInForce, [modeStays])
     await change({ nodePortAddresses: ['10.0.0.0/8'] })
     assert.equal(live.config.mode, 'iptables')
   })
@@ -150,12 +162,34 @@ describe('two changes, of which the first takes its time', () => {
 })
 
 describe('a file that is wrong', () => {
-  it('changes nothing, asks for no mode, and is said once', async () => {
+  it('changes nothing, asks for no mode, and is said once; what is not in force is known until it is right', async () => {
     const { live, said, gate, change } = start({ mode: 'iptables' })
+    assert.equal(live.notInForce.length, 0)
     await change({ mode: 'userspace' })
     await change({})
     assert.equal(live.config.mode, 'iptables')
-    assert.equal(said.filter(line => line.startsWith('error')).length, 1)
+    const errors = said.filter(line => line.startsWith('error'))
+    assert.equal(errors.length, 1)
     assert.deepEqual(gate.asked, [])
+    const [wrong, ...others] = live.notInForce
+    assert.deepEqual([wrong?.field, wrong?.inForce, wrong?.inFile, others], [undefined, undefined, undefined, []])
+    assert.match(wrong?.reason ?? '', /^config\.yaml:\d+: mode: "userspace" is not allowed/)
+    assert.ok(errors[0]?.endsWith(wrong?.reason ?? 'a reason'))
+    await change({ mode: 'iptables' })
+    assert.deepEqual(live.notInForce, [])
+  })
+})
+
+describe('a setting that the process started with', () => {
+  it('is not in force as the file has it until the next start, or until the file has the old value', async () => {
+    const { live, change } = start({ mode: 'iptables', healthzBindAddress: '127.0.0.1:10256' })
+    await change({ healthzBindAddress: '127.0.0.1:10257' })
+    const reason = 'takes effect when Switchyard is restarted'
+    const waits = { field: 'healthzBindAddress', inForce: '"127.0.0.1:10256"', inFile: '"127.0.0.1:10257"', reason }
+    assert.deepEqual(live.notInForce, [waits])
+    await change({ nodePortAddresses: ['10.0.0.0/8'] })
+    assert.deepEqual(live.notInForce, [waits])
+    await change({ healthzBindAddress: '127.0.0.1:10256' })
+    assert.deepEqual(live.notInForce, [])
   })
 })

@@ -132,6 +132,19 @@ drift repaired     0              2
     assert.equal(text.match(/^Service default\/web asks for "x"; it gets rr$/gm)?.length, 1)
   })
 
+  it('says what the configuration files ask for and is not done', () => {
+    const text = textOf({
+      notInForce: [
+        { field: null, inFile: null, inForce: null, reason: 'config.yaml:3: mode: "x" is not allowed' },
+        { field: 'mode', inFile: '"ipvs"', inForce: '"iptables"', reason: 'no module ip_vs\x1b[2J' },
+      ],
+    })
+    const refused = 'the changed configuration is refused, the old one stays in force'
+    assert.match(text, new RegExp(`^! ${refused}: config\\.yaml:3: mode: "x" is not allowed$`, 'm'))
+    assert.match(text, /^! mode is "iptables", not "ipvs" as in the file: no module ip_vs.*\[2J$/m)
+    assert.ok(!text.includes('\x1b'))
+  })
+
   it('says how fresh each watch is', () => {
     const watches = [
       { resource: 'services', synced: true, lastContact: '2026-08-02T11:59:48.000Z', failure: null },

@@ -88,6 +88,35 @@ it('status asks the daemon of this node, and says where there is none', async ()
   assert.equal(await watching.interrupt(), 'code 0')
 })
 
+it('status says what the configuration files ask for and is not in force, and why', async () => {
+  await using node = await createNode('status')
+  await node.run(['ip', 'link', 'set', 'lo', 'up'])
+  await using switchyard = await startSwitchyard({ node })
+  const says = (...lines: readonly RegExp[]) =>
+    switchyard.waitFor(
+      async () => {
+        const { said } = await ask(node)
+        const wrong = said.filter(line => /^! .*(configuration|as in the file)/.test(line)).join('\n')
+        return (
+          (said[0]?.endsWith(': ready') && (lines.length === 0 ? wrong === '' : lines.every(line => line.test(wrong)))) ||
+          undefined
+        )
+      },
+      `status with ${lines.join(' and ') || 'nothing wrong'}`,
+    )
+  await says()
+  await switchyard.configure({ config: { mode: 'userspace' } })
+  await says(
+    /^! the changed configuration is refused, the old one stays in force: \S+config\.yaml:\d+: mode: "userspace" is not allowed/m,
+  )
+  await switchyard.configure({ config: { healthzBindAddress: '127.0.0.1:20256' } })
+  await says(
+    /^! healthzBindAddress is "\S+:10256", not "127\.0\.0\.1:20256" as in the file: takes effect when Switchyard is restarted$/m,
+  )
+  await switchyard.configure({ config: {} })
+  await says()
+})
+
 /** `switchyard status ... --watch` with its output in a pipe. */
 function startWatch(node: TestNode, flags: readonly string[]) {
   const child = spawn('ip', ['netns', 'exec', node.namespace, program, 'status', ...flags], {

@@ -1,6 +1,7 @@
 // Moments in, the status object out, with a clock that stands still.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type NotInForce, notTaken, wrongFiles } from '../../src/config/not-in-force.ts'
 import { NodeHealth } from '../../src/health/node-health.ts'
 import type { IpFamily } from '../../src/model/address.ts'
 import type { ServiceKey } from '../../src/model/objects.ts'
@@ -32,7 +33,16 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
   let unread: readonly Unread[] = []
   const parameters = async (served: readonly ServedFamily[]) =>
     served.filter(({ hasServices }) => hasServices).map(({ family }) => ({ ...wrong, why: family }))
-  const status = new NodeStatus({ ...about, unread: () => unread, families, parameters, health, clock })
+  const notInForce: NotInForce[] = []
+  const status = new NodeStatus({
+    ...about,
+    notInForce: () => notInForce,
+    unread: () => unread,
+    families,
+    parameters,
+    health,
+    clock,
+  })
   subscribe(events, health.listeners, log)
   subscribe(events, status.listeners, log)
   const family = (name: IpFamily = 'IPv4'): FamilyStatus => {
@@ -43,7 +53,7 @@ function setUp({ watches }: { readonly watches?: ConstructorParameters<typeof No
   const cannotRead = (found: readonly Unread[]): void => {
     unread = found
   }
-  return { events, time, status, family, cannotRead }
+  return { events, time, status, family, cannotRead, notInForce }
 }
 
 function programmed(fields: Partial<Programmed> = {}): Programmed {
@@ -85,7 +95,20 @@ describe('the status of a daemon', () => {
         objects: { services: 0, endpointSlices: 0, endpoints: 0 },
         watches: [],
       },
+      notInForce: [],
     })
+  })
+
+  it('says what the configuration files ask for and is not done', () => {
+    const { status, notInForce } = setUp()
+    notInForce.push(
+      wrongFiles('config.yaml:3: no'),
+      notTaken({ path: 'mode', before: '"iptables"', after: '"ipvs"' }, 'no module'),
+    )
+    assert.deepEqual(status.object().notInForce, [
+      { field: null, inFile: null, inForce: null, reason: 'config.yaml:3: no' },
+      { field: 'mode', inFile: '"ipvs"', inForce: '"iptables"', reason: 'no module' },
+    ])
   })
 
   it('follows the source and the passes of each family', () => {

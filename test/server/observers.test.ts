@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { parseFlags } from '../../src/config/flag-parser.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { type NotInForce, wrongFiles } from '../../src/config/not-in-force.ts'
 import { createExec } from '../../src/kernel/exec.ts'
 import { toolsOf } from '../../src/kernel/iptables.ts'
 import type { EndpointSlice, Service } from '../../src/model/objects.ts'
@@ -51,10 +52,11 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
   const events = createSyncEmitter()
   const log = recordLog()
   const fatal: Error[] = []
+  const notInForce: NotInForce[] = []
   const observers: Observers = startObservers({
     inspections: async () => [],
     plans: async () => [],
-    live: { config, loaded },
+    live: { config, loaded, notInForce },
     events,
     modes: () => [iptablesMode('IPv4', toolsOf('IPv4', 'nft'))],
     backend: () => 'nft',
@@ -81,7 +83,7 @@ async function setUp(context: TestContext, { flags = [], api, healthPort }: SetU
   }
   const listening = () =>
     until(() => (observers.healthPort !== undefined && observers.metricsPort !== undefined) || undefined, 'the servers')
-  return { observers, events, log, fatal, ports, program, listening }
+  return { observers, events, log, fatal, ports, program, listening, notInForce }
 }
 
 function localLoadBalancer(port: number): readonly (Service | EndpointSlice)[] {
@@ -124,6 +126,21 @@ describe('the observers of a daemon', () => {
       [mode, name, families.map(({ family, services }) => [family, services])],
       ['iptables', 'node1', [['IPv4', 1]]],
     )
+  })
+
+  it('tell of settings that are not in force for as long as they are not', async context => {
+    const { ports, listening, notInForce } = await setUp(context)
+    await listening()
+    const count = async () =>
+      parseExposition((await ask({ port: ports.metrics, path: '/metrics' })).body).value('switchyard_settings_not_in_force')
+    assert.equal(await count(), 0)
+    notInForce.push(wrongFiles('config.yaml:3: no'))
+    assert.equal(await count(), 1)
+    const { body } = await ask({ port: ports.metrics, path: '/switchyard/v1/status' })
+    const [setting] = (JSON.parse(body) as Status).notInForce ?? []
+    assert.equal(setting?.reason, 'config.yaml:3: no')
+    notInForce.pop()
+    assert.equal(await count(), 0)
   })
 
   it('without an API server say Events in the log alone', async context => {

@@ -45,12 +45,19 @@ function freshness({ watches, complete }: Status['source']): Child {
   return oldest === undefined ? badge('warn', 'nothing heard') : element('span', {}, 'heard ', since(oldest))
 }
 
-function problems({ missing, families, source, ready }: Status): Child {
+function problems({ missing, families, parameters = [], notInForce = [], source, ready }: Status): Child {
   const lines: Child[] = [
     ...missing,
     ...families.flatMap(({ family, failures, lastFailure }) => {
       const times = failures === 1 ? 'once' : `${failures} times in a row`
       return failures === 0 ? [] : [`${family}: failed ${times}: ${lastFailure ?? ''}`]
+    }),
+    ...notInForce.map(({ field, inFile, inForce, reason }) => {
+      if (field === null) return `the changed configuration is refused, the old one stays in force: ${reason}`
+      return `${field} is ${inForce}, not ${inFile} as in the file: ${reason}`
+    }),
+    ...parameters.map(({ name, is, expected, meaning }) => {
+      return `kernel parameter ${name}: ${is ?? 'absent'}, expected ${expected}: ${meaning}`
     }),
     ...(source.unread ?? []).map(({ where, problem, kept }) => {
       return `${where} cannot be read: ${problem}; ${kept ? 'its last good version is in force' : 'nothing of it is in force'}`

@@ -82,6 +82,12 @@ describe('the page in a browser', () => {
       text,
       /watch of endpointslices: silent for 6 min 2 s\s+IPv4: failed 3 times in a row: iptables-restore: Another app/,
     )
+    assert.match(
+      text,
+      /the changed configuration is refused, the old one stays in force: config\.yaml:3: mode: "x" is not allowed/,
+    )
+    assert.match(text, /ipvs\.scheduler is "rr", not "mh" as in the file: no module ip_vs_mh/)
+    assert.match(text, /kernel parameter net\.ipv4\.ip_forward: 0, expected 1: pods do not reach Services/)
     assert.match(await page.locator('.facts').innerText(), /Not ready[\s\S]*Oldest change not in the kernel\s+1 min \d+ s/)
     const cells = await page.getByRole('region', { name: 'Draining' }).locator('tbody tr').first().innerText()
     assert.match(

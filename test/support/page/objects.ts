@@ -76,6 +76,11 @@ export function troubledStatus(): Status {
     mode: 'ipvs',
     ready: false,
     missing: ['watch of endpointslices: silent for 6 min 2 s'],
+    parameters: [{ name: 'net.ipv4.ip_forward', is: '0', expected: '1', meaning: 'pods do not reach Services' }],
+    notInForce: [
+      { field: null, inFile: null, inForce: null, reason: 'config.yaml:3: mode: "x" is not allowed' },
+      { field: 'ipvs.scheduler', inFile: '"mh"', inForce: '"rr"', reason: 'no module ip_vs_mh' },
+    ],
     families: [
       family('IPv4', {
         ready: false,
