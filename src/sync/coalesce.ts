@@ -11,14 +11,15 @@ export interface CoalesceSettings {
 export const gatherMs = 2
 
 /**
- * Milliseconds between the end of a pass and the start of the next. `lastPassMs`: how long the last partial pass took. The gap is as long: a slow pass
- * earns a longer one, in which more changes gather, and a storm takes half of the time. Where that is longer than minSyncPeriod, the gap is that, but
- * at least half a pass. Full passes do not count, and failures have a backoff of their own.
+ * Milliseconds between the end of a pass and the start of the next. `lastPassMs`: how long the last partial pass took. The gap is half of that: a slow
+ * pass earns a longer one, in which more changes gather, and a storm takes two thirds of the time. A change that comes when a pass has just begun waits
+ * for that pass, the gap and its own pass; a gap as long as the pass made the slowest in a hundred a quarter slower. Where half a pass is longer than
+ * minSyncPeriod, the gap is that, but at least a quarter of the pass. Full passes do not count, and failures have a backoff of their own.
  */
 export function gapAfterPass(lastPassMs: number, { minSyncPeriodMs, minSyncPeriodMeaning }: CoalesceSettings): number {
   const shortest = 10
   if (minSyncPeriodMeaning === 'at least') return Math.max(shortest, minSyncPeriodMs)
-  return Math.max(shortest, Math.min(lastPassMs, Math.max(minSyncPeriodMs, lastPassMs / 2)))
+  return Math.max(shortest, Math.min(lastPassMs / 2, Math.max(minSyncPeriodMs, lastPassMs / 4)))
 }
 
 /** Milliseconds until the next try after `failures` in a row: 1 s doubled to a minute, up to a quarter more so that families spread. */

@@ -9,26 +9,27 @@ describe('gapAfterPass, minSyncPeriod as the most', () => {
     [0, 1000, 10],
     [5, 1000, 10],
     [10, 1000, 10],
-    [15, 1000, 15],
-    [100, 1000, 100],
-    [1000, 1000, 1000],
-    [1500, 1000, 1000],
-    [2500, 1000, 1250],
-    [60_000, 1000, 30_000],
+    [20, 1000, 10],
+    [30, 1000, 15],
+    [100, 1000, 50],
+    [2000, 1000, 1000],
+    [3000, 1000, 1000],
+    [5000, 1000, 1250],
+    [60_000, 1000, 15_000],
     [0, 0, 10],
     [15, 0, 10],
-    [300, 0, 150],
-    [300, 10_000, 300],
+    [300, 0, 75],
+    [300, 10_000, 150],
   ]
   for (const [lastPassMs, minSyncPeriodMs, gap] of rows) {
     it(`is ${gap} ms after ${lastPassMs} ms with ${minSyncPeriodMs} ms`, () =>
       assert.equal(gapAfterPass(lastPassMs, { minSyncPeriodMs, minSyncPeriodMeaning: 'at most' }), gap))
   }
-  it('is at least half as long as the pass, so that a third of the time is left, and never longer than the pass', () => {
+  it('is at least a quarter of the pass, so that a fifth of the time is left, and never longer than half the pass', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.nat(100_000), (lastPassMs, minSyncPeriodMs) => {
         const gap = gapAfterPass(lastPassMs, { minSyncPeriodMs, minSyncPeriodMeaning: 'at most' })
-        assert.ok(gap >= 10 && gap >= lastPassMs / 2 && gap <= Math.max(10, lastPassMs))
+        assert.ok(gap >= 10 && gap >= lastPassMs / 4 && gap <= Math.max(10, lastPassMs / 2))
       }),
     )
   })
