@@ -18,8 +18,8 @@ export interface LoopOptions {
   readonly wall?: () => number
 }
 
-/** A full read may cost at most this share of one core; between two of them the base chains are read. */
-const shareForFullReads = 0.01
+/** Full reads may cost at most this share of one core, with those that were given up; between two of them the base chains are read. */
+const shareForFullReads = 0.005
 /** A full read ends for a change that comes meanwhile; after so many times it is done to its end, or changes without end would keep it away for ever. */
 const mostFullReadsGivenUp = 3
 /** Milliseconds between two counts of the connections that drain. */
@@ -36,8 +36,9 @@ export class SyncLoop {
   #earliestPass = 0
   #nextCheck = Number.POSITIVE_INFINITY
   #checks = 0
-  #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0 }
-  #fullReadsGivenUp = 0
+  /** `spentMs`: with those that were given up before it. */
+  #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0, spentMs: 0 }
+  #fullReadsGivenUp = { count: 0, spentMs: 0 }
   #nextFullRead = 0
   #repairing: readonly Drift[] = []
   #nextLook = 0
@@ -188,8 +189,7 @@ export class SyncLoop {
     try {
       const drifts = await sync.checkDrift(extent, giveUp)
       const milliseconds = now() - start
-      if (extent === 'everything') this.#lastFullRead = { at: start, milliseconds: this.#costOfFullRead(milliseconds) }
-      if (extent === 'everything') this.#fullReadsGivenUp = 0
+      if (extent === 'everything') this.#haveReadEverything(start, milliseconds)
       events.emit('checked', { family: sync.family, extent, drifts: drifts.length, milliseconds })
       this.#succeeded()
       if (drifts.length > 0) {
@@ -205,35 +205,38 @@ export class SyncLoop {
       // A check that takes longer than the period must not keep passes away: they come in this pause.
       const end = now()
       this.#nextCheck = Math.max(start + syncPeriodMs, end + Math.min(end - start, syncPeriodMs))
-      if (gaveUp) this.#checkLess(end + syncPeriodMs)
+      if (gaveUp) this.#checkLess({ spentMs: end - start, nextFullRead: end + syncPeriodMs })
     }
   }
 
   #extentOfCheck(start: number): 'everything' | 'base' {
-    const { at, milliseconds } = this.#lastFullRead
-    return start - at >= milliseconds / shareForFullReads && start >= this.#nextFullRead ? 'everything' : 'base'
+    const { at, spentMs } = this.#lastFullRead
+    return start - at >= spentMs / shareForFullReads && start >= this.#nextFullRead ? 'everything' : 'base'
   }
 
   /** Aborts when a change comes, which shall not wait for seconds. */
   #giveUpForChanges(extent: 'everything' | 'base'): AbortSignal {
     const controller = new AbortController()
-    if (extent === 'base' || this.#fullReadsGivenUp >= mostFullReadsGivenUp) return controller.signal
+    if (extent === 'base' || this.#fullReadsGivenUp.count >= mostFullReadsGivenUp) return controller.signal
     if (this.#options.sync.isDirty) controller.abort()
     else this.#wake = () => controller.abort()
     return controller.signal
   }
 
   /** After the change what is cheap is compared all the same. */
-  #checkLess(nextFullRead: number): void {
-    this.#fullReadsGivenUp++
+  #checkLess({ spentMs, nextFullRead }: { readonly spentMs: number; readonly nextFullRead: number }): void {
+    const before = this.#fullReadsGivenUp
+    this.#fullReadsGivenUp = { count: before.count + 1, spentMs: before.spentMs + spentMs }
     this.#nextFullRead = nextFullRead
     this.#nextCheck = this.#options.now() + 1
   }
 
   /** A machine that was busy for once makes one read slow, which says little about the next. */
-  #costOfFullRead(milliseconds: number): number {
+  #haveReadEverything(at: number, milliseconds: number): void {
     const before = this.#lastFullRead.milliseconds
-    return before === 0 ? milliseconds : Math.min(milliseconds, 2 * before)
+    const cost = before === 0 ? milliseconds : Math.min(milliseconds, 2 * before)
+    this.#lastFullRead = { at, milliseconds: cost, spentMs: cost + this.#fullReadsGivenUp.spentMs }
+    this.#fullReadsGivenUp = { count: 0, spentMs: 0 }
   }
 }
 
