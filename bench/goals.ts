@@ -86,6 +86,18 @@ export const goals: readonly Goal[] = [
   { figure: { part: 'memory', what: 'resident', ...at(10) }, says: 'resident memory, idle', of: 'p50', limit: { value: 75 } },
   { figure: { part: 'memory', what: 'resident', ...at(1000, 250) }, says: 'resident memory', of: 'p50', limit: { value: 400 } },
   {
+    figure: { part: 'dataplane', what: 'connect to a Service of 5 endpoints', ...large },
+    says: 'a connection to one Service, beside the same through 10 Services',
+    of: 'p50',
+    limit: { timesFloor: 1.5 },
+  },
+  {
+    figure: { part: 'dataplane', what: 'connect to a Service', ...large },
+    says: 'a connection to another Service each time, beside the same through 10 Services',
+    of: 'p50',
+    limit: { timesFloor: 1.5 },
+  },
+  {
     figure: { part: 'cpu', what: 'of a core, the daemon itself, at one change a second', ...large },
     says: "the daemon's own CPU time at one change a second",
     of: 'p50',

@@ -42,7 +42,7 @@ export async function measureMemory(
 }
 
 export async function measureCpu(world: World, daemon: MeasuredDaemon, seconds: number): Promise<readonly Measurement[]> {
-  // The reading of all rules that follows a start is over by then; those after it are a hundred times their own time apart, so a short measurement has none.
+  // The reading of all rules that follows a start is over by then; those after it are two hundred times their own time apart, so a short measurement has none.
   await delay(settlesMs)
   const before = await daemon.times()
   const startedAt = clock()
