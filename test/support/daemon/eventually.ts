@@ -22,7 +22,7 @@ export async function eventually<T>(daemon: Daemon, { read, wanted, what }: Expe
     last = await read()
     return isDeepStrictEqual(last, wanted) ? true : undefined
   }
-  await daemon.waitFor(probe, { what, deadlineMs: 60_000, everyMs: betweenReadsMs }).catch((error: unknown) => {
+  await daemon.waitFor(probe, { what, deadlineMs: 120_000, everyMs: betweenReadsMs }).catch((error: unknown) => {
     if (daemon.ended === undefined) assert.deepEqual(last, wanted, what)
     throw error
   })

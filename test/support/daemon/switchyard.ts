@@ -31,7 +31,7 @@ const baseConfig = {
 const baseSettings = { apiVersion: 'switchyard/v1alpha1', kind: 'SwitchyardConfiguration' } as const
 
 /** Full reads of the rules are rare on a machine that is busy with other things; no working test waits so long on an idle one. */
-const deadlineMs = 60_000
+const deadlineMs = 120_000
 
 /** The kernel is compared with what it should hold so often that a test need not wait for long. */
 export const frequentChecks: Manifest = { iptables: { syncPeriod: '500ms', minSyncPeriod: '500ms' } }
