@@ -22,6 +22,8 @@ export interface LoopOptions {
 const shareForFullReads = 0.005
 /** A full read ends for a change that comes meanwhile; after so many times it is done to its end, or changes without end would keep it away for ever. */
 const mostFullReadsGivenUp = 3
+/** Milliseconds from when the pass of a change that ended a full read is due until what is cheap is compared: the pass has begun by then. */
+const afterTheChangeMs = 10
 /** Milliseconds between two counts of the connections that drain. */
 const shortestBetweenLooks = 1000
 const longestBetweenLooks = 30_000
@@ -228,7 +230,7 @@ export class SyncLoop {
     const before = this.#fullReadsGivenUp
     this.#fullReadsGivenUp = { count: before.count + 1, spentMs: before.spentMs + spentMs }
     this.#nextFullRead = nextFullRead
-    this.#nextCheck = this.#options.now() + 1
+    this.#nextCheck = Math.max(this.#options.now(), this.#earliestPass) + afterTheChangeMs
   }
 
   /** A machine that was busy for once makes one read slow, which says little about the next. */

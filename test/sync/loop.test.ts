@@ -436,10 +436,12 @@ describe('checks for drift', () => {
       // A second after the first pass, and each syncPeriod from then on, a full read is under way.
       await run.clock.advance(number === 1 ? 2000 : 31_000, 100)
       run.change(number)
-      await run.clock.advance(100, 20)
+      await run.clock.advance(100, 5)
       assert.ok(holds(run, number), `change ${number} does not wait`)
       await run.clock.advance(900, 100)
       assert.deepEqual(new Set(extents()), new Set(['base']), 'what is cheap is compared all the same')
+      const [synced = 0, checked = 0] = [run.timesOf('synced').at(-1), run.timesOf('checked').at(-1)]
+      assert.ok(synced < checked, `after the change: ${synced}, ${checked}`)
     }
     await run.clock.advance(31_000, 100)
     run.change(4)
