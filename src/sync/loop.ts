@@ -225,12 +225,12 @@ export class SyncLoop {
     return controller.signal
   }
 
-  /** After the change what is cheap is compared all the same. */
+  /** After the change what is cheap is compared all the same; no later than syncPeriod where passes fail and wait for long. */
   #checkLess({ spentMs, nextFullRead }: { readonly spentMs: number; readonly nextFullRead: number }): void {
     const before = this.#fullReadsGivenUp
     this.#fullReadsGivenUp = { count: before.count + 1, spentMs: before.spentMs + spentMs }
     this.#nextFullRead = nextFullRead
-    this.#nextCheck = Math.max(this.#options.now(), this.#earliestPass) + afterTheChangeMs
+    this.#nextCheck = Math.min(Math.max(this.#options.now(), this.#earliestPass) + afterTheChangeMs, nextFullRead)
   }
 
   /** A machine that was busy for once makes one read slow, which says little about the next. */
