@@ -23,13 +23,14 @@ export type ModeGate = (config: Config) => Promise<RunningMode>
 
 const atNextStart = 'takes effect when Switchyard is restarted'
 
+const nothingKept = { settings: {}, because: '' }
+
 const timing = { quietMs: 50, mostQuietMs: 1000, rescanMs: 30_000, blindRescanMs: 5_000 }
 
 export class LiveConfig {
   readonly #options: LiveConfigOptions
   #modeGate: ModeGate = async ({ mode }) => ({ name: mode, insteadBecause: undefined })
-  #kept: Kept = {}
-  #keptBecause = ''
+  #kept: { readonly settings: Kept; readonly because: string } = nothingKept
   readonly #listeners: ((config: Config) => void)[] = []
   #loaded: LoadedConfig
   #config: Config
@@ -54,10 +55,10 @@ export class LiveConfig {
   /** What the files ask for and is not done, and why. */
   get notInForce(): readonly NotInForce[] {
     const { loaded: started } = this.#options
-    const kept = { ...this.#loaded, effective: { ...this.#loaded.effective, ...this.#kept } }
+    const kept = { ...this.#loaded, effective: { ...this.#loaded.effective, ...this.#kept.settings } }
     return [
       ...(this.#refused === '' ? [] : [wrongFiles(this.#refused)]),
-      ...difference(kept, this.#loaded).live.map(change => notTaken(change, this.#keptBecause)),
+      ...difference(kept, this.#loaded).live.map(change => notTaken(change, this.#kept.because)),
       ...difference(started, this.#loaded).restart.map(change => notTaken(change, atNextStart)),
     ]
   }
@@ -67,9 +68,9 @@ export class LiveConfig {
   }
 
   /** What runs, where that is not what is configured. */
-  runs(mode: RunningMode): void {
-    this.#keep(mode)
-    this.#config = reloadedConfig(this.#options.loaded, this.#loaded, this.#kept)
+  runs({ name, insteadBecause = '' }: RunningMode): void {
+    this.#kept = { settings: { mode: name }, because: insteadBecause }
+    this.#config = reloadedConfig(this.#options.loaded, this.#loaded, this.#kept.settings)
   }
 
   onModeChange(gate: ModeGate): void {
@@ -124,7 +125,7 @@ export class LiveConfig {
     const applied = refused ? live.filter(change => !gated.includes(change)) : live
     for (const { path, before, after } of applied) log.info(`${path} changed from ${before} to ${after}: applied`)
     // What needs a restart stays as the process started with it, however often the file changes.
-    this.#config = reloadedConfig(this.#options.loaded, fresh, this.#kept)
+    this.#config = reloadedConfig(this.#options.loaded, fresh, this.#kept.settings)
     this.#loaded = fresh
     if (applied.length > 0) for (const listener of this.#listeners) listener(this.#config)
   }
@@ -133,23 +134,17 @@ export class LiveConfig {
   async #passGate(fresh: LoadedConfig, changes: readonly Change[]): Promise<boolean> {
     try {
       const wished = reloadedConfig(this.#options.loaded, fresh)
-      const running = await this.#modeGate(wished)
-      if (running.name === wished.mode) this.#kept = {}
-      else this.#keep(running)
+      const { name, insteadBecause = '' } = await this.#modeGate(wished)
+      this.#kept = name === wished.mode ? nothingKept : { settings: { mode: name }, because: insteadBecause }
       return true
     } catch (error) {
       const what = changes.map(({ path, before, after }) => `${path} from ${before} to ${after}`).join(', ')
       const reason = error instanceof Error ? error.message : String(error)
       this.#options.log.error(`the change of ${what} is refused, what was in force stays: ${reason}`)
-      this.#kept = { mode: this.#config.mode, 'ipvs.scheduler': this.#config.ipvs.scheduler }
-      this.#keptBecause = reason
+      const settings = { mode: this.#config.mode, 'ipvs.scheduler': this.#config.ipvs.scheduler }
+      this.#kept = { settings, because: reason }
       return false
     }
-  }
-
-  #keep({ name, insteadBecause = '' }: RunningMode): void {
-    this.#kept = { mode: name }
-    this.#keptBecause = insteadBecause
   }
 
   #refuse(reason: string): void {
