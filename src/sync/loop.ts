@@ -38,8 +38,8 @@ export class SyncLoop {
   #earliestPass = 0
   #nextCheck = Number.POSITIVE_INFINITY
   #checks = 0
-  /** `spentMs`: with those that were given up before it. */
-  #lastFullRead = { at: Number.NEGATIVE_INFINITY, milliseconds: 0, spentMs: 0 }
+  /** Of the last full read; 0 before the first. */
+  #fullReadMs = 0
   #fullReadsGivenUp = { count: 0, spentMs: 0 }
   #nextFullRead = 0
   #repairing: readonly Drift[] = []
@@ -212,8 +212,7 @@ export class SyncLoop {
   }
 
   #extentOfCheck(start: number): 'everything' | 'base' {
-    const { at, spentMs } = this.#lastFullRead
-    return start - at >= spentMs / shareForFullReads && start >= this.#nextFullRead ? 'everything' : 'base'
+    return start >= this.#nextFullRead ? 'everything' : 'base'
   }
 
   /** Aborts when a change comes, which shall not wait for seconds. */
@@ -235,9 +234,8 @@ export class SyncLoop {
 
   /** A machine that was busy for once makes one read slow, which says little about the next. */
   #haveReadEverything(at: number, milliseconds: number): void {
-    const before = this.#lastFullRead.milliseconds
-    const cost = before === 0 ? milliseconds : Math.min(milliseconds, 2 * before)
-    this.#lastFullRead = { at, milliseconds: cost, spentMs: cost + this.#fullReadsGivenUp.spentMs }
+    this.#fullReadMs = this.#fullReadMs === 0 ? milliseconds : Math.min(milliseconds, 2 * this.#fullReadMs)
+    this.#nextFullRead = at + (this.#fullReadMs + this.#fullReadsGivenUp.spentMs) / shareForFullReads
     this.#fullReadsGivenUp = { count: 0, spentMs: 0 }
   }
 }
